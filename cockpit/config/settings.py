@@ -1,0 +1,153 @@
+"""The configuration as one model: validation, schema, `config show` and the documentation come from it.
+
+Every key has a default that is safe; unknown keys are errors. Paths may start with `~`; `config.load` expands them
+and makes relative ones relative to the file.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+
+class Secret(Struct, kw_only=True, frozen=True):
+    """Mixed into what needs a token. At most one of the three; the value itself is never in the file.
+
+    `token_env` names an environment variable, `token_file` a file, `token_command` a command that prints it.
+    """
+
+    token_env: str = ""
+    token_file: str = ""
+    token_command: list[str] = []
+
+
+class PodsSource(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """One Kubernetes context. `name` is the source column."""
+
+    name: str
+    kubeconfig: str = "~/.kube/config"
+    context: str = ""
+    """Empty: the kubeconfig's current context."""
+    namespaces: list[str] = []
+    """Empty: all."""
+    production: bool = False
+    read_only: bool = False
+
+
+class Host(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """One machine of the fleet."""
+
+    name: str
+    address: str = ""
+    """Empty: the name."""
+    port: int = 22
+    user: str = ""
+    """Empty: the user who runs cockpit."""
+    roles: list[str] = []
+    env: str = ""
+    known_hosts: str = "~/.ssh/known_hosts"
+    identity: str = ""
+    """A private key file. Empty: the agent, then the usual keys in ~/.ssh."""
+    transport: Literal["ssh", "local"] = "ssh"
+    """"local" runs commands on this machine, without SSH."""
+    production: bool = False
+    read_only: bool = False
+
+
+class Fleet(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """`inventories` are ssh_config files, or TOML files with `[[hosts]]` of the same keys as `[[fleet.hosts]]`."""
+
+    inventories: list[str] = []
+    hosts: list[Host] = []
+    interval: float = 15.0
+    """Seconds between two looks at a host."""
+    production: bool = False
+    """Counts for all hosts."""
+    read_only: bool = False
+
+
+class MetricQuery(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """One panel of the metrics pane."""
+
+    title: str
+    query: str
+    unit: str = ""
+    range: str = "1h"
+    """How far back, a Prometheus duration."""
+
+
+class MetricsSource(Secret, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """One Prometheus (or a server that speaks its HTTP API)."""
+
+    name: str
+    url: str
+    queries: list[MetricQuery] = []
+    interval: float = 15.0
+    """Seconds between two refreshes."""
+    direct: bool = False
+    """The url is a `/metrics` page that cockpit reads itself: plain selectors and `rate` only."""
+    production: bool = False
+    read_only: bool = False
+
+
+class PipelineSource(Secret, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """One CI server."""
+
+    name: str
+    provider: Literal["cockpit"] = "cockpit"
+    url: str = "http://127.0.0.1:8420"
+    production: bool = False
+    read_only: bool = False
+
+
+class Runner(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """How steps are kept apart from the machine that runs them."""
+
+    isolation: Literal["process"] = "process"
+    workers: int = 2
+
+
+class Repository(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A repository that `cockpit serve` builds. `url` and `branch` come from here, never from a webhook's payload."""
+
+    name: str
+    """The webhook's repository.full_name."""
+    url: str
+    branch: str = "main"
+    webhook_secret_env: str = ""
+    webhook_secret_file: str = ""
+    webhook_secret_command: list[str] = []
+
+
+class Server(Secret, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """For `cockpit serve`."""
+
+    listen: str = "127.0.0.1:8420"
+    data: str = "~/.local/state/cockpit/server"
+    runner: Runner = field(default_factory=Runner)
+    repositories: list[Repository] = []
+
+
+class Ui(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The terminal."""
+
+    theme: str = "cockpit-dark"
+    read_only: bool = False
+    """Removes every action that changes something."""
+    notify: Literal["bell", "osc9", "off"] = "bell"
+    """When a task ends or a pane goes stale."""
+    mouse: bool = True
+
+
+class Settings(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    pods: list[PodsSource] = []
+    fleet: Fleet = field(default_factory=Fleet)
+    metrics: list[MetricsSource] = []
+    pipelines: list[PipelineSource] = []
+    server: Server = field(default_factory=Server)
+    ui: Ui = field(default_factory=Ui)
+    keys: dict[str, str] = {}
+    """Binding id -> keys, separated by commas."""

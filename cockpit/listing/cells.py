@@ -1,0 +1,50 @@
+"""Columns and cells: what a row shows, without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal
+
+from msgspec import Struct
+
+from cockpit.model.changes import T
+from cockpit.model.printable import printable
+from cockpit.model.tone import Tone
+
+
+class Cell(Struct, frozen=True, gc=False):
+    """What one cell shows. `glyph` is drawn before the text in the same tone, and left out of reports' data."""
+
+    text: str
+    tone: Tone = Tone.NORMAL
+    glyph: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[T]):
+    """A pure view of an item. Neither function does I/O or keeps state."""
+
+    id: str
+    title: str
+    width: int
+    """Cells wide at least, glyph included; the table fits wider once and then stays steady."""
+    cell: Callable[[T, float], Cell]
+    """(item, now in Unix seconds) -> Cell"""
+    sort_key: Callable[[T], Any]
+    """Sorts on values, not on text; values of one column are comparable with each other."""
+    align: Literal["left", "right"] = "left"
+    wide: bool = False
+    """Shown only in the wide view."""
+    clock: bool = False
+    """Changes with the time alone (ages): repainted at most every ten seconds."""
+
+
+def row(columns: Sequence[Column[T]], item: T, now: float) -> tuple[Cell, ...]:
+    """The cells of an item, safe to draw. The only way from an item to the screen or a report."""
+    return tuple([_safe(column.cell(item, now)) for column in columns])
+
+
+def _safe(cell: Cell) -> Cell:
+    text = printable(cell.text)
+    return cell if text is cell.text else Cell(text, cell.tone, cell.glyph)
