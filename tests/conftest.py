@@ -1,0 +1,26 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+REQUIRE = "COCKPIT_REQUIRE_SERVERS"
+
+
+@pytest.fixture(scope="session")
+def need() -> Callable[[str, str], str]:
+    """`need("sshd", "apt-get install openssh-server")` gives the program's path; a missing one is a skip, in CI a failure."""
+
+    def find(program: str, install: str) -> str:
+        path = shutil.which(program, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
+        if path is not None:
+            return path
+        if os.environ.get(REQUIRE):
+            pytest.fail(f"{program} is missing; {install}")
+        pytest.skip(f"{program} is missing; {install}")
+
+    return find
