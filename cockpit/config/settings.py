@@ -33,6 +33,8 @@ class PodsSource(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Empty: all."""
     production: bool = False
     read_only: bool = False
+    note: str = ""
+    """A line that the pane always shows."""
 
 
 class Host(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -65,6 +67,8 @@ class Fleet(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     production: bool = False
     """Counts for all hosts."""
     read_only: bool = False
+    note: str = ""
+    """A line that the pane always shows."""
 
 
 class MetricQuery(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +93,8 @@ class MetricsSource(Secret, kw_only=True, frozen=True, forbid_unknown_fields=Tru
     """The url is a `/metrics` page that cockpit reads itself: plain selectors and `rate` only."""
     production: bool = False
     read_only: bool = False
+    note: str = ""
+    """A line that the pane always shows."""
 
 
 class PipelineSource(Secret, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -99,6 +105,8 @@ class PipelineSource(Secret, kw_only=True, frozen=True, forbid_unknown_fields=Tr
     url: str = "http://127.0.0.1:8420"
     production: bool = False
     read_only: bool = False
+    note: str = ""
+    """A line that the pane always shows."""
 
 
 class Runner(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

@@ -20,6 +20,10 @@ def _no_moments(_: Iterable[object], __: float) -> Iterable[Moment]:
     return ()
 
 
+def _never(_: object) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pane(Generic[T]):
     """One kind of item: where it comes from, how it looks, what can be done."""
@@ -44,5 +48,9 @@ class Pane(Generic[T]):
     views: tuple[View[T], ...] = ()
     moments: Callable[[Iterable[T], float], Iterable[Moment]] = _no_moments
     """(items, since in Unix seconds) -> what happened to them since then."""
+    pending: Callable[[T], bool] = _never
+    """Listed but not read yet (a host still being connected to): a report waits for it."""
+    notes: tuple[str, ...] = ()
+    """Lines of the configuration that the pane shows always ("read directly, without a Prometheus")."""
     production: frozenset[str] = frozenset()
     """Sources marked `production = true`: the pane wears a PROD badge."""
