@@ -1,5 +1,4 @@
-"""One run of cockpit, wired: settings -> adapters, feeds, actions, tasks. The terminal, the snapshot and the headless
-commands are three users of it."""
+"""One run of cockpit, wired: settings -> adapters, feeds, actions, tasks."""
 
 from __future__ import annotations
 
@@ -11,14 +10,15 @@ from typing import Any
 from cockpit.alerts.alert import Alert
 from cockpit.config.settings import Settings
 from cockpit.feeds.feed import Feed
-from cockpit.session import alerts, fleet, metrics, pipelines, pods
+from cockpit.session import alerts
 from cockpit.session.pane import Pane
+from cockpit.session.panes import build_panes
 from cockpit.tasks.manager import TaskManager
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Everything that a user of cockpit needs. Building it does no I/O: feeds start when they are run."""
+    """What the terminal works with. Building it reads nothing from any service: feeds start when they are run."""
 
     settings: Settings
     panes: Mapping[str, Pane[Any]]
@@ -31,10 +31,8 @@ class Session:
 
 @asynccontextmanager
 async def open_session(settings: Settings, *, read_only: bool = False) -> AsyncIterator[Session]:
-    """A session with its task manager open; leaving drains the tasks and closes the panes' connections."""
+    """A session with its task manager open; leaving it drains the tasks."""
     async with TaskManager.open() as tasks:
-        panes: dict[str, Pane[Any]] = {
-            pane.name: pane
-            for pane in (fleet.build(settings), pods.build(settings), metrics.build(settings), pipelines.build(settings))
-        }
-        yield Session(settings, panes, alerts.build(settings), tasks, read_only or settings.ui.read_only)
+        yield Session(
+            settings, build_panes(settings), alerts.build(settings), tasks, read_only or settings.ui.read_only
+        )
