@@ -86,6 +86,8 @@ class MetricsSource(Secret, kw_only=True, frozen=True, forbid_unknown_fields=Tru
 
     name: str
     url: str
+    username: str = ""
+    """Not empty: HTTP basic authentication with the token as its password, else the token is a bearer token."""
     queries: list[MetricQuery] = []
     interval: float = 15.0
     """Seconds between two refreshes."""

@@ -1,0 +1,157 @@
+"""Direct mode: a `/metrics` page read by cockpit itself, for a laptop or a box without a Prometheus.
+
+Samples are kept in memory for as long as the widest query looks back, plus its window. Like Prometheus it adds `up` and
+`scrape_duration_seconds`; unlike it there are no `job` and `instance` labels, for there is one page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from time import perf_counter
+from urllib.parse import urlsplit
+
+import msgspec
+
+from cockpit.config.settings import MetricsSource
+from cockpit.feeds.service import Service
+from cockpit.metrics import answer, exposition, queries, samples, selector, timing
+from cockpit.metrics.answer import Column, QueryError
+from cockpit.metrics.exposition import Family, Page, Sample
+from cockpit.metrics.panel import Labels, Panel, unchanged
+from cockpit.metrics.prometheus import EXPLORED, assembled
+from cockpit.metrics.queries import SERIES_MOST, Query
+from cockpit.metrics.samples import Ring, Samples
+from cockpit.model import clock, errors
+from cockpit.model.changes import Change, Confirm, Reset, Upsert
+
+PAGE_SECONDS = 10.0
+PAGE_BYTES = 16 * 2**20
+THREAD_BYTES = 200_000
+"""A page larger than this is parsed in a thread (about 15 ms)."""
+KEEP_SECONDS = 3600.0
+"""At least this long, so that a typed query finds something."""
+KEEP_MOST = 6 * 3600.0
+ACCEPT = "text/plain;version=0.0.4"
+
+
+class DirectAdapter:
+    """Adapter of one `[[metrics]]` source with `direct = true`."""
+
+    def __init__(
+        self, source: MetricsSource, *, left_open: bool = False, wall: Callable[[], float] = clock.wall
+    ) -> None:
+        self.source = source
+        self.families: Mapping[str, Family] = {}
+        """HELP and TYPE of the page that was read last."""
+        self._wall = wall
+        self._left_open = left_open
+        self._queries = queries.of(source)
+        self._url = page_url(source.url)
+        widest = max((query.range_seconds for query in self._queries), default=0.0) + samples.LOOKBACK_SECONDS
+        self._samples = Samples(min(max(widest, KEEP_SECONDS), KEEP_MOST))
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def silence(self) -> float:
+        return self.source.interval + 2 * PAGE_SECONDS
+
+    @property
+    def labels(self) -> list[Labels]:
+        """Of all series that are kept."""
+        return list(self._samples.rings)
+
+    async def watch(self) -> AsyncIterator[Change[Panel]]:
+        async with self._service() as service:
+            shown: dict[str, Panel] = {}
+            while True:
+                await self._scrape(service)
+                panels = [await self._panel(query) for query in self._queries]
+                changed = tuple(p for p in panels if (old := shown.get(p.key)) is None or not unchanged(old, p))
+                if not shown:
+                    yield Reset(tuple(panels))
+                elif changed:
+                    yield Upsert(changed)
+                else:
+                    yield Confirm()
+                shown = {panel.key: panel for panel in panels}
+                await asyncio.sleep(self.source.interval)
+
+    async def explore(self, text: str, range_seconds: float) -> Panel:
+        """Over what was read so far; a page that was never read is read now. Raises `model.errors`."""
+        if not self._samples.rings:
+            async with self._service() as service:
+                await self._scrape(service)
+        return await self._panel(Query(EXPLORED, text, range_seconds=range_seconds))
+
+    def _service(self) -> Service:
+        return Service(self.source.name, self._url, self.source, username=self.source.username)
+
+    async def _scrape(self, service: Service) -> None:
+        at, started = self._wall(), clock.steady()
+        try:
+            reply = await service.ask(self._url, seconds=PAGE_SECONDS, most_bytes=PAGE_BYTES)
+            page = await self._parsed(reply.body)
+        except errors.SourceError:
+            self._samples.lost(at)
+            raise
+        took = clock.steady() - started
+        own = (
+            Sample((("__name__", "up"),), 1.0),
+            Sample((("__name__", "scrape_duration_seconds"),), took),
+            Sample((("__name__", "scrape_samples_scraped"),), float(len(page.samples))),
+        )
+        self.families = page.families
+        self._samples.add((*page.samples, *own), at)
+
+    async def _parsed(self, body: bytearray) -> Page:
+        if len(body) > THREAD_BYTES:
+            return await asyncio.to_thread(exposition.parse, body, self.name)
+        return exposition.parse(body, self.name)
+
+    async def _panel(self, query: Query) -> Panel:
+        now = round(self._wall(), 3)
+        end = timing.aligned(now, query.step)
+        blank = queries.blank(self.source, query, end)
+        if query.fault:
+            return blank
+        try:
+            expression = selector.parse(query.text)
+            columns, current, more = await self._evaluated(expression, query, now, end)
+        except QueryError as error:
+            return msgspec.structs.replace(blank, error=str(error), position=error.position)
+        series, dropped = await assembled(columns, current)
+        notes = (f"{self._samples.dropped} series of the page are not kept",) if self._samples.dropped else ()
+        return msgspec.structs.replace(blank, series=series, more=more + dropped, warnings=notes)
+
+    async def _evaluated(
+        self, expression: selector.Expression, query: Query, now: float, end: float
+    ) -> tuple[dict[Labels, Column], dict[Labels, float], int]:
+        chosen: list[tuple[Labels, Ring]] = []
+        columns: dict[Labels, Column] = {}
+        current: dict[Labels, float] = {}
+        steps = [end - query.step * back for back in range(int(query.range_seconds // query.step), -1, -1)]
+        turn = perf_counter() + answer.SLICE_SECONDS
+        for labels, ring in list(self._samples.rings.items()):
+            if expression.selector.admits(labels):
+                chosen.append((labels, ring))
+        for labels, ring in chosen[:SERIES_MOST]:
+            one = [(labels, ring)]
+            for column in samples.evaluate(one, expression, steps, self._left_open):
+                if column.labels in columns:
+                    raise QueryError("vector cannot contain metrics with the same labelset")
+                columns[column.labels] = column
+            for column in samples.evaluate(one, expression, (now,), self._left_open):
+                current[column.labels] = column.values[0]
+            if perf_counter() > turn:
+                await asyncio.sleep(0)
+                turn = perf_counter() + answer.SLICE_SECONDS
+        return columns, current, max(0, len(chosen) - SERIES_MOST)
+
+
+def page_url(url: str) -> str:
+    """The page that is meant: a url without a path means its `/metrics`."""
+    return url.rstrip("/") + "/metrics" if urlsplit(url).path in ("", "/") else url
