@@ -81,12 +81,9 @@ class PrometheusCatalogue:
         return found
 
     async def _call(self, ask: Callable[[Any], R]) -> R:
-        secret = self._source
+        source = self._source
         token = await secrets.resolve(
-            env=secret.token_env,
-            file=secret.token_file,
-            command=secret.token_command,
-            what=f"{self._source.name}: token",
+            env=source.token_env, file=source.token_file, command=source.token_command, what=f"{source.name}: token"
         )
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"catalogue:{source.name}")
