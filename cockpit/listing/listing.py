@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
@@ -53,20 +54,19 @@ class Listing(Generic[T]):
         """Bring the order up to a feed's delta, yielding the loop in between."""
         async with self._busy:
             if delta.reset:
-                await self._rebuild(dict(delta.upserts))
+                await self._rebuild(dict(delta.upserts), self._sort, self._descending, self._accepts)
             elif len(delta.upserts) + len(delta.removed) > BULK:
                 items = {**self._items, **delta.upserts}
                 for key in delta.removed:
                     items.pop(key, None)
-                await self._rebuild(items)
+                await self._rebuild(items, self._sort, self._descending, self._accepts)
             else:
                 self._place(delta)
 
     async def arrange(self, sort: Column[T], descending: bool, accepts: Callable[[T], bool] | None) -> None:
         """Sort and filter anew. The old order stays readable until the new one is whole."""
         async with self._busy:
-            self._sort, self._descending, self._accepts = sort, descending, accepts
-            await self._rebuild(self._items)
+            await self._rebuild(self._items, sort, descending, accepts)
 
     def index(self, key: str) -> int | None:
         """Place of a row, O(log n); None when it is filtered out or gone."""
@@ -102,7 +102,7 @@ class Listing(Generic[T]):
             if accepts is not None and not accepts(item):
                 self._lift(key)
                 continue
-            entry = (sort_key(item), key)
+            entry = (_ordered(sort_key(item)), key)
             if self._entry.get(key) == entry:
                 continue
             self._lift(key)
@@ -114,15 +114,20 @@ class Listing(Generic[T]):
         if entry is not None:
             del self._entries[bisect_left(self._entries, entry)]
 
-    async def _rebuild(self, items: dict[str, T]) -> None:
-        """Sorting 50,000 rows at once stalls the loop for 23 ms, in runs that are merged at the end for 6 ms."""
-        sort_key, accepts = self._sort.sort_key, self._accepts
+    async def _rebuild(
+        self, items: dict[str, T], sort: Column[T], descending: bool, accepts: Callable[[T], bool] | None
+    ) -> None:
+        """All of it takes effect at the end, in one step, so a cancelled one leaves the old order whole.
+
+        Sorting 50,000 rows at once stalls the loop for 23 ms, in runs that are merged at the end for 6 ms.
+        """
+        sort_key = sort.sort_key
         entry: dict[str, tuple[Any, str]] = {}
         runs: list[list[tuple[Any, str]]] = [[]]
         turn = perf_counter() + SLICE_SECONDS
         for count, (key, item) in enumerate(items.items()):
             if accepts is None or accepts(item):
-                pair = (sort_key(item), key)
+                pair = (_ordered(sort_key(item)), key)
                 entry[key] = pair
                 runs[-1].append(pair)
             if count % 256 == 255 and perf_counter() > turn:
@@ -133,6 +138,12 @@ class Listing(Generic[T]):
         runs[-1].sort()
         entries = await _merged(runs)
         self._items, self._entries, self._entry = items, entries, entry
+        self._sort, self._descending, self._accepts = sort, descending, accepts
+
+
+def _ordered(value: Any) -> Any:
+    """NaN compares with nothing, so a sorted list could not find it again: it stands below every number."""
+    return -math.inf if value != value else value
 
 
 async def _merged(runs: Iterable[list[tuple[Any, str]]]) -> list[tuple[Any, str]]:
