@@ -1,0 +1,304 @@
+"""HTTP to one API server: authentication, time-outs, and every failure as one of `model.errors`.
+
+What the statuses become: 401 -> one refresh of the credential, then Denied("login needed"); 403 -> Denied; 404 ->
+NotFound; 410 -> Expired; 429 -> RateLimited; 5xx -> Unreachable, or UnknownOutcome where an effect had been sent; the
+rest -> Refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from cockpit.config.settings import PodsSource
+from cockpit.model import errors
+from cockpit.pods.kubeconfig import Access, open_access
+from cockpit.pods.plugin import Credential
+from cockpit.pods.wire import Status
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import aiohttp
+
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
+"""Between two reads of an ordinary answer. Streams state their own."""
+BODY_BYTES = 512 * 1024 * 1024
+"""A page of a list at most: 500 objects of etcd's 1 MiB."""
+SAID_BYTES, SAID_CHARS = 65536, 300
+
+X = TypeVar("X")
+
+
+class Expired(errors.Refused):
+    """410: the resource version is too old; list again."""
+
+
+def _import() -> ModuleType:
+    import aiohttp
+
+    return aiohttp
+
+
+class Cluster:
+    """One kubeconfig context. Connections are shared by the watch, views and actions, and closed by the last user."""
+
+    def __init__(self, source: PodsSource) -> None:
+        self.source = source
+        self._connection: Connection | None = None
+        self._users = 0
+        self._opening = asyncio.Lock()
+        self._credential: Credential | None = None
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Connection]:
+        """The connection while it is used. Raises `model.errors`. The kubeconfig is read anew for each new one."""
+        self._users += 1
+        try:
+            async with self._opening:
+                if self._connection is None:
+                    self._connection = Connection(await asyncio.to_thread(_import), self, await self.login())
+            yield self._connection
+        finally:
+            self._users -= 1
+            if not self._users and self._connection is not None:
+                closing, self._connection = self._connection, None
+                await closing.close()
+
+    async def login(self) -> Access:
+        """Read the kubeconfig and get a credential; a plugin runs only when its last one has expired."""
+        access, self._credential = await open_access(
+            self.source.kubeconfig, self.source.context, where=self.name, credential=self._credential
+        )
+        return access
+
+    def forget_credential(self) -> None:
+        """The server refused it: the next login asks the plugin."""
+        self._credential = None
+
+
+class Connection:
+    """An authenticated HTTP client of one cluster. Paths start with "/"; bodies are JSON."""
+
+    def __init__(self, library: ModuleType, cluster: Cluster, access: Access) -> None:
+        self._http = library
+        self._cluster = cluster
+        self._access = access
+        self._sessions = [self._session(access)]
+        self._refreshing = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Ends all its requests."""
+        for session in self._sessions:
+            await session.close()
+
+    async def get(self, path: str, kind: type[X], query: Mapping[str, str] | None = None) -> X:
+        """An object, decoded. Raises `model.errors`."""
+        body = await self.body(path, query)
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise errors.Malformed(f"{self._cluster.name}: {path}: {error}") from error
+
+    async def body(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+        """A whole answer, at most BODY_BYTES."""
+        async with self.stream(path, query, read_seconds=ANSWER_SECONDS, compressed=True) as response:
+            with self._translated(sent=False):
+                body = await _at_most(response, BODY_BYTES)
+        if len(body) > BODY_BYTES:
+            raise errors.Malformed(f"{self._cluster.name}: {path}: more than {BODY_BYTES >> 20} MiB")
+        return body
+
+    async def send(self, method: str, path: str, body: object, *, content_type: str = "application/json") -> bytes:
+        """An effect, on a TCP connection of its own: a kept one may be dead, and then aiohttp would send it twice.
+
+        Raises UnknownOutcome when it may have happened; any other error of the tree says that it has not.
+        """
+        data, headers = msgspec.json.encode(body), {"Content-Type": content_type}
+        for last in (False, True):
+            access = self._access
+            async with self._session(access) as session:
+                with self._translated(sent=True):
+                    response = await self._request(session, access, method, path, None, ANSWER_SECONDS, headers, data)
+                    answer = await _at_most(response, BODY_BYTES)
+            if response.status == 401 and not last:
+                await self._refresh(access)
+            elif response.status in (200, 201, 202):
+                break
+            else:
+                raise self._refusal(response, answer, sent=True)
+        return answer
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, query: Mapping[str, str] | None, *, read_seconds: float, compressed: bool = False
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A streamed answer with status 200. Leaving ends the request; read it with `chunks`."""
+        headers = {"Accept-Encoding": "gzip" if compressed else "identity"}
+        for last in (False, True):
+            access = self._access
+            with self._translated(sent=False):
+                response = await self._request(
+                    self._sessions[-1], access, "GET", path, query, read_seconds, headers, None
+                )
+            try:
+                if response.status == 401 and not last:
+                    await self._refresh(access)
+                    continue
+                if response.status != 200:
+                    with self._translated(sent=False):
+                        said = await _at_most(response, SAID_BYTES)
+                    raise self._refusal(response, said, sent=False)
+                yield response
+            finally:
+                response.close()
+            return
+
+    async def chunks(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+        """What arrives, as it arrives. Raises `model.errors`; ends when the server ends it properly."""
+        with self._translated(sent=False):
+            async for chunk in response.content.iter_any():
+                yield chunk
+
+    async def _request(
+        self,
+        session: aiohttp.ClientSession,
+        access: Access,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        read_seconds: float,
+        headers: Mapping[str, str],
+        data: bytes | None,
+    ) -> aiohttp.ClientResponse:
+        own = {"Accept": "application/json", "User-Agent": "cockpit"}
+        if access.authorization:
+            own["Authorization"] = access.authorization
+        options: dict[str, Any] = {"server_hostname": access.server_name} if access.server_name else {}
+        return await session.request(
+            method,
+            access.server + path,
+            params=query or {},
+            headers={**own, **headers},
+            data=data,
+            timeout=self._http.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=read_seconds),
+            allow_redirects=False,
+            proxy=access.proxy,
+            **options,
+        )
+
+    async def _refresh(self, refused: Access) -> None:
+        """Log in again, once for all requests that were refused at the same time."""
+        async with self._refreshing:
+            if self._access is not refused:
+                return
+            self._cluster.forget_credential()
+            fresh = await self._cluster.login()
+            if fresh.material != refused.material:
+                self._sessions.append(self._session(fresh))
+            self._access = fresh
+
+    def _session(self, access: Access) -> aiohttp.ClientSession:
+        """Proxies of the environment are for other machines; loopback is always spoken to directly, as Go does."""
+        http = self._http
+        connector = http.TCPConnector(limit=0, ssl=access.tls if access.tls is not None else True, ttl_dns_cache=30)
+        session: aiohttp.ClientSession = http.ClientSession(
+            connector=connector,
+            cookie_jar=http.DummyCookieJar(),
+            trust_env=not _is_loopback(access.server),
+            read_bufsize=2**18,
+        )
+        return session
+
+    def _refusal(self, response: aiohttp.ClientResponse, body: bytes, *, sent: bool) -> errors.SourceError:
+        after = response.headers.get("Retry-After", "")
+        return refusal(response.status, body, where=self._cluster.name, sent=sent, retry_after=after)
+
+    @contextmanager
+    def _translated(self, *, sent: bool) -> Iterator[None]:
+        """aiohttp's exceptions as ours. `sent`: an effect may have been sent, unless the connection never stood."""
+        http, where = self._http, self._cluster.name
+        try:
+            yield
+        except (http.ClientConnectorCertificateError, http.ClientConnectorSSLError) as error:
+            raise errors.Denied(
+                f"{where}: TLS refused: {_brief(error)}; check certificate-authority and client-certificate"
+            ) from error
+        except (http.ConnectionTimeoutError, http.ClientConnectorError, http.ClientProxyConnectionError) as error:
+            raise errors.Unreachable(f"{where}: no connection to {self._access.server}: {_brief(error)}") from error
+        except http.InvalidURL as error:
+            raise errors.Refused(f"{where}: the server {self._access.server!r} is not a URL") from error
+        except (http.ClientError, TimeoutError, OSError) as error:
+            why = "no answer in time" if isinstance(error, TimeoutError) else f"the connection was cut: {_brief(error)}"
+            if sent:
+                raise errors.UnknownOutcome(f"{where}: sent, but {why}") from error
+            raise errors.Unreachable(f"{where}: {why}") from error
+
+
+def refusal(status: int, body: bytes, *, where: str, sent: bool = False, retry_after: str = "") -> errors.SourceError:
+    """The error that an answer with this status means; `body` is a Status object or anything."""
+    said = _said(body)
+    text = f"{where}: {said or f'HTTP {status}'}"
+    match status:
+        case 401:
+            return errors.Denied(f"{text}; login needed: renew the credential of this context")
+        case 403:
+            return errors.Denied(text)
+        case 404:
+            return errors.NotFound(text)
+        case 410:
+            return Expired(text)
+        case 429:
+            seconds = float(retry_after) if retry_after.isdigit() else 10.0
+            return errors.RateLimited(f"{text}; told to wait {seconds:.0f} s", retry_after_seconds=seconds)
+        case _ if status >= 500 and sent:
+            return errors.UnknownOutcome(f"{where}: sent, but the server answered {status}: {said}")
+        case _ if status >= 500:
+            return errors.Unreachable(f"{where}: HTTP {status}" + (f": {said}" if said else ""))
+        case _:
+            return errors.Refused(text if said else f"{where}: HTTP {status}; is the server's address right?")
+
+
+async def _at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The whole body; of one over the limit, a little more than the limit."""
+    chunks: list[bytes] = []
+    held = 0
+    async for chunk in response.content.iter_any():
+        chunks.append(chunk)
+        held += len(chunk)
+        if held > limit:
+            break
+    return b"".join(chunks)
+
+
+def _said(body: bytes) -> str:
+    """A Status object's message; the first words of anything else."""
+    try:
+        said = msgspec.json.decode(body, type=Status).message or ""
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        said = body.decode(errors="replace")
+    return " ".join(said.split())[:SAID_CHARS]
+
+
+def _brief(error: BaseException) -> str:
+    cause = getattr(error, "os_error", None)
+    return (getattr(cause, "strerror", None) or str(error) or type(error).__name__).split("\n")[0][:SAID_CHARS]
+
+
+def _is_loopback(server: str) -> bool:
+    host = urlsplit(server).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

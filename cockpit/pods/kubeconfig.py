@@ -1,0 +1,243 @@
+"""From a kubeconfig to what a connection needs: address, TLS and a credential. The file itself is never written.
+
+Files are merged here, since the client library takes the last current-context where kubectl takes the first. Tokens,
+basic auth and OIDC are the library's (KubeConfigLoader, without a persister); plugins are run by `plugin`, and TLS
+contexts are made here because the library leaves inline keys in the temp folder until a clean exit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import os
+import ssl
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from cockpit.model import errors
+from cockpit.pods.plugin import Credential, run_plugin
+
+LOGIN_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to reach one cluster. `repr` shows no secret."""
+
+    server: str
+    proxy: str | None
+    server_name: str | None
+    """The name to verify in the server's certificate when it is not the host."""
+    authorization: str
+    material: tuple[object, ...]
+    """What the TLS context was made of: another one needs another session."""
+    tls: ssl.SSLContext | None
+
+    def __repr__(self) -> str:
+        return f"Access({self.server!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One context of a kubeconfig, resolved; paths are absolute."""
+
+    name: str
+    cluster: dict[str, Any]
+    user: dict[str, Any]
+
+
+def read_context(path: str, name: str, *, where: str) -> Context:
+    """Blocking. Raises errors.Denied with the mend; `path` may be several, joined as in $KUBECONFIG."""
+    merged = _merged(path, where)
+    contexts = {str(entry.get("name")): entry.get("context") or {} for entry in merged["contexts"]}
+    known = f"contexts there: {', '.join(sorted(contexts)[:20])}" if contexts else "there is no context in it"
+    name = name or str(merged["current-context"] or "")
+    if not name:
+        raise errors.Denied(f"{where}: {path} has no current-context; set context in [[pods]] ({known})")
+    if name not in contexts:
+        raise errors.Denied(f"{where}: no context {name!r} in {path}; {known}")
+    chosen = contexts[name]
+    cluster = _named(merged["clusters"], chosen.get("cluster"), "cluster")
+    if not (cluster or {}).get("server"):
+        raise errors.Denied(f"{where}: context {name!r} of {path} names no cluster with a server")
+    user = _named(merged["users"], chosen.get("user"), "user")
+    return Context(name, cluster or {}, user or {})
+
+
+async def open_access(
+    path: str, context: str, *, where: str, credential: Credential | None
+) -> tuple[Access, Credential | None]:
+    """Read the kubeconfig and log in. `credential` is the plugin's last one, used again until it expires.
+
+    Raises `errors.Denied` with the next step, `errors.Unreachable` when the identity provider does not answer.
+    """
+    chosen = await asyncio.to_thread(read_context, path, context, where=where)
+    plugin = chosen.user.get("exec")
+    if isinstance(plugin, dict):
+        if credential is None or credential.expired():
+            credential = await run_plugin(plugin, chosen.cluster, where=where)
+    else:
+        credential = None
+    try:
+        access = await asyncio.to_thread(_access, chosen, credential, where)
+    except TimeoutError as error:
+        raise errors.Unreachable(f"{where}: the login took more than {LOGIN_SECONDS:.0f} s") from error
+    return access, credential
+
+
+def _merged(path: str, where: str) -> dict[str, Any]:
+    import yaml
+
+    merged: dict[str, Any] = {"clusters": [], "contexts": [], "users": [], "current-context": ""}
+    read = False
+    for part in filter(None, path.split(os.pathsep)):
+        file = Path(part).expanduser()
+        try:
+            loaded = yaml.safe_load(file.read_text())
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            raise errors.Denied(f"{where}: cannot read {file}: {error}") from error
+        except yaml.YAMLError as error:
+            raise errors.Denied(f"{where}: {file} is not YAML: {' '.join(str(error).split())[:200]}") from error
+        read = True
+        if not isinstance(loaded, dict):
+            raise errors.Denied(f"{where}: {file} is not a kubeconfig")
+        merged["current-context"] = merged["current-context"] or loaded.get("current-context")
+        for section in ("clusters", "contexts", "users"):
+            taken = {entry.get("name") for entry in merged[section]}
+            merged[section] += [
+                _absolute(entry, file.parent)
+                for entry in loaded.get(section) or ()
+                if isinstance(entry, dict) and entry.get("name") not in taken
+            ]
+    if not read:
+        raise errors.Denied(f"{where}: {path} is missing; set kubeconfig in [[pods]] or log in to the cluster")
+    return merged
+
+
+def _absolute(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Paths in a kubeconfig are relative to its own folder."""
+    entry = dict(entry)
+    for section in ("cluster", "user"):
+        fields = entry.get(section)
+        if not isinstance(fields, dict):
+            continue
+        entry[section] = fields = dict(fields)
+        for key in ("certificate-authority", "client-certificate", "client-key", "tokenFile"):
+            if fields.get(key):
+                fields[key] = str(folder / Path(str(fields[key])).expanduser())
+        plugin = fields.get("exec")
+        if isinstance(plugin, dict) and os.sep in str(plugin.get("command") or ""):
+            fields["exec"] = {**plugin, "command": str(folder / str(plugin["command"]))}
+    return entry
+
+
+def _named(entries: list[dict[str, Any]], name: object, section: str) -> dict[str, Any] | None:
+    for entry in entries:
+        if entry.get("name") == name and isinstance(entry.get(section), dict):
+            return cast("dict[str, Any]", entry[section])
+    return None
+
+
+def _access(chosen: Context, credential: Credential | None, where: str) -> Access:
+    """In a thread: imports the library (0.3 s), reads files, asks the identity provider where there is one."""
+    cluster, user = chosen.cluster, chosen.user
+    if isinstance(provider := user.get("auth-provider"), dict) and provider.get("name") != "oidc":
+        raise errors.Denied(
+            f"{where}: auth-provider {provider.get('name')!r} is gone from Kubernetes; use its exec plugin"
+        )
+    server = str(cluster["server"]).rstrip("/")
+    authorization = f"Bearer {credential.token}" if credential and credential.token else _library_login(chosen, where)
+    material: tuple[object, ...] = ()
+    tls: ssl.SSLContext | None = None
+    if server.startswith("https://"):
+        material = _material(cluster, user, credential, where)
+        tls = _tls(material, verify=not cluster.get("insecure-skip-tls-verify"), where=where)
+    return Access(
+        server=server,
+        proxy=str(cluster["proxy-url"]) if cluster.get("proxy-url") else None,
+        server_name=str(cluster["tls-server-name"]) if cluster.get("tls-server-name") else None,
+        authorization=authorization,
+        material=material,
+        tls=tls,
+    )
+
+
+def _library_login(chosen: Context, where: str) -> str:
+    """The Authorization header by the client library's loader; "" when the user has no token."""
+    from kubernetes_asyncio.client import Configuration
+    from kubernetes_asyncio.config import ConfigException
+    from kubernetes_asyncio.config.kube_config import KubeConfigLoader
+
+    fields = ("token", "tokenFile", "username", "password", "auth-provider")
+    user = {key: value for key, value in chosen.user.items() if key in fields}
+    configuration = Configuration()
+    try:
+        loader = KubeConfigLoader(
+            {
+                "current-context": "it",
+                "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+                "clusters": [{"name": "it", "cluster": {}}],
+                "users": [{"name": "it", "user": user}],
+            },
+            config_persister=None,
+        )
+
+        async def login() -> None:
+            async with asyncio.timeout(LOGIN_SECONDS):
+                await loader.load_and_set(configuration)
+
+        # A loop of its own: the library reads files, and asks the identity provider, on the loop that it is given.
+        asyncio.run(login())
+    except (ConfigException, OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+        if isinstance(error, TimeoutError):
+            raise
+        raise errors.Denied(f"{where}: login needed; {' '.join(str(error).split())[:200]}") from error
+    return str(configuration.api_key.get("BearerToken", ""))
+
+
+def _material(
+    cluster: Mapping[str, Any], user: Mapping[str, Any], credential: Credential | None, where: str
+) -> tuple[object, ...]:
+    """CA, certificate and key in PEM, b"" where there is none."""
+    authority = _pem(cluster, "certificate-authority", where)
+    if credential is not None and credential.client_certificate_data:
+        return authority, credential.client_certificate_data.encode(), credential.client_key_data.encode()
+    return authority, _pem(user, "client-certificate", where), _pem(user, "client-key", where)
+
+
+def _pem(fields: Mapping[str, Any], key: str, where: str) -> bytes:
+    try:
+        if inline := fields.get(f"{key}-data"):
+            return base64.b64decode(str(inline), validate=True)
+        return Path(str(fields[key])).read_bytes() if fields.get(key) else b""
+    except OSError as error:
+        raise errors.Denied(f"{where}: cannot read {key}: {error}") from error
+    except (binascii.Error, ValueError) as error:
+        raise errors.Denied(f"{where}: {key}-data in the kubeconfig is not base64") from error
+
+
+def _tls(material: tuple[object, ...], *, verify: bool, where: str) -> ssl.SSLContext:
+    authority, certificate, key = cast("tuple[bytes, bytes, bytes]", material)
+    try:
+        tls = ssl.create_default_context(cadata=authority.decode("ascii") if authority else None)
+        # Python 3.13 is stricter than kubectl: many clusters' own authorities lack extensions that it then demands.
+        tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if not verify:
+            tls.check_hostname = False
+            tls.verify_mode = ssl.CERT_NONE
+        if certificate:
+            # OpenSSL reads certificates from files only; these live in a private folder for the moment of the call.
+            with tempfile.TemporaryDirectory(prefix="cockpit-") as folder:
+                pair = Path(folder, "pair.pem")
+                pair.touch(mode=0o600)
+                pair.write_bytes(certificate + b"\n" + key)
+                tls.load_cert_chain(pair)
+    except (ssl.SSLError, UnicodeDecodeError) as error:
+        raise errors.Denied(f"{where}: the certificates of the kubeconfig cannot be used: {error}") from error
+    return tls

@@ -1,0 +1,187 @@
+"""List and watch of the pods of one namespace (or of all), by the rules of client-go's reflector.
+
+Its state outlives a broken stream: the next `changes` watches on from the last resource version and lists anew only
+when the server has forgotten it. The client library's Watch is not used: it spins on an empty answer, yields HTML and
+half lines as events, retries 410 with the same version and hangs on a half-open connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from typing import TypeVar
+
+import msgspec
+
+from cockpit.model import clock, errors
+from cockpit.model.changes import Change, Confirm, Remove, Reset, Upsert
+from cockpit.pods.connection import Connection, Expired, refusal
+from cockpit.pods.decode import decode
+from cockpit.pods.lines import EVENT_BYTES, LineSplitter
+from cockpit.pods.pod import Pod
+from cockpit.pods.wire import Anything, Metadata, ObjectList, Status, WatchEvent
+
+PAGE = 500
+WATCH_SECONDS = (300, 600)
+"""The server ends a watch after a random time between these."""
+READ_SECONDS = 150.0
+"""Bookmarks come about each minute; a connection that was silent for so long is taken for dead."""
+SHORTEST_WATCH_SECONDS = 1.0
+SLICE_SECONDS = 0.005
+
+_page = msgspec.json.Decoder(ObjectList)
+_event = msgspec.json.Decoder(WatchEvent)
+_anything = msgspec.json.Decoder(Anything)
+_status = msgspec.json.Decoder(Status)
+X = TypeVar("X")
+
+
+class Reflector:
+    """Pods by namespace and name, so that a pod that replaced another under its name takes its place."""
+
+    def __init__(self, source: str, namespace: str) -> None:
+        """An empty namespace: all."""
+        self._source = source
+        self._where = f"{source}: namespace {namespace}" if namespace else source
+        self._path = f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
+        self._pods: dict[str, dict[str, Pod]] = {}
+        self._version = ""
+
+    @property
+    def pods(self) -> Iterator[Pod]:
+        """All that is known, of the last consistent state."""
+        return (pod for named in self._pods.values() for pod in named.values())
+
+    async def changes(self, connection: Connection) -> AsyncGenerator[Change[Pod], None]:
+        """`Reset` first. Ends only by raising `model.errors`."""
+        announced = False
+        while True:
+            listed = not self._version
+            if listed:
+                await self._list(connection)
+                announced = True
+                yield Reset(tuple(self.pods))
+            started, before = clock.steady(), self._version
+            try:
+                async with aclosing(self._watch(connection)) as stream:
+                    async for change in stream:
+                        if announced:
+                            yield change
+                        else:
+                            announced = True
+                            yield Reset(tuple(self.pods))
+            except Expired as error:
+                heard, self._version = self._version != before, ""
+                if listed and not heard:
+                    raise errors.Unreachable(f"{self._where}: a fresh list has already expired") from error
+                continue
+            if self._version == before and clock.steady() - started < SHORTEST_WATCH_SECONDS:
+                raise errors.Unreachable(f"{self._where}: the watch ended at once")
+
+    async def _list(self, connection: Connection) -> None:
+        """Replace everything at once, when the last page is there."""
+        try:
+            pods, version = await self._pages(connection, PAGE)
+        except Expired:
+            # A continue token outlived its snapshot: one list in one piece, as client-go does.
+            pods, version = await self._pages(connection, 0)
+        self._pods, self._version = pods, version
+
+    async def _pages(self, connection: Connection, limit: int) -> tuple[dict[str, dict[str, Pod]], str]:
+        pods: dict[str, dict[str, Pod]] = {}
+        query = {"limit": str(limit)} if limit else {}
+        while True:
+            body = await connection.body(self._path, query)
+            try:
+                page = _page.decode(body)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise errors.Malformed(f"{self._where}: not a list of pods: {error}") from error
+            del body
+            turn = clock.steady() + SLICE_SECONDS
+            for raw in page.items or ():
+                pod, _ = decode(self._source, raw)
+                pods.setdefault(pod.namespace, {})[pod.name] = pod
+                if clock.steady() > turn:
+                    await asyncio.sleep(0)
+                    turn = clock.steady() + SLICE_SECONDS
+            if not page.metadata.continue_:
+                if not page.metadata.resource_version:
+                    raise errors.Malformed(f"{self._where}: a list without resourceVersion")
+                return pods, page.metadata.resource_version
+            query = {**query, "continue": page.metadata.continue_}
+
+    async def _watch(self, connection: Connection) -> AsyncGenerator[Change[Pod], None]:
+        """Changes since the last version; first a Confirm when the server has accepted the watch."""
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version,
+            "timeoutSeconds": str(random.randint(*WATCH_SECONDS)),
+        }
+        splitter = LineSplitter(EVENT_BYTES)
+        async with connection.stream(self._path, query, read_seconds=READ_SECONDS) as response:
+            yield Confirm()
+            async with aclosing(connection.chunks(response)) as chunks:
+                async for chunk in chunks:
+                    for change in self._take(splitter.feed(chunk)):
+                        yield change
+        if splitter.end().strip():
+            raise errors.Unreachable(f"{self._where}: the watch was cut in the middle of an event")
+
+    def _take(self, lines: list[bytes]) -> list[Change[Pod]]:
+        """Events of one chunk, merged by pod. Any byte that came is a sign of life."""
+        upserts: dict[str, Pod] = {}
+        removed: dict[str, None] = {}
+        for line in lines:
+            if line.strip():
+                # An error here ends the stream: what came before it is told by the Reset of the next one.
+                self._event(line, upserts, removed)
+        changes: list[Change[Pod]] = []
+        if removed:
+            changes.append(Remove(tuple(removed)))
+        if upserts:
+            changes.append(Upsert(tuple(upserts.values())))
+        return changes or [Confirm()]
+
+    def _event(self, line: bytes, upserts: dict[str, Pod], removed: dict[str, None]) -> None:
+        try:
+            event = _event.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise errors.Malformed(f"{self._where}: not a watch event: {error}") from error
+        match event.type:
+            case "ADDED" | "MODIFIED":
+                pod, version = decode(self._source, event.object)
+                named = self._pods.setdefault(pod.namespace, {})
+                before = named.get(pod.name)
+                if before is not None and before.key != pod.key:
+                    upserts.pop(before.key, None)
+                    removed[before.key] = None
+                named[pod.name] = pod
+                upserts[pod.key] = pod
+                removed.pop(pod.key, None)
+            case "DELETED":
+                pod, version = decode(self._source, event.object)
+                named = self._pods.get(pod.namespace, {})
+                before = named.get(pod.name)
+                if before is not None and before.key == pod.key:
+                    del named[pod.name]
+                upserts.pop(pod.key, None)
+                removed[pod.key] = None
+            case "BOOKMARK":
+                version = _lenient(_anything, event.object, Anything(Metadata())).metadata.resource_version
+            case "ERROR":
+                said = _lenient(_status, event.object, Status())
+                raise refusal(said.code or 500, bytes(event.object), where=self._where)
+            case _:
+                raise errors.Malformed(f"{self._where}: a watch event of type {event.type!r}")
+        if version:
+            self._version = version
+
+
+def _lenient(decoder: msgspec.json.Decoder[X], data: msgspec.Raw, otherwise: X) -> X:
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return otherwise

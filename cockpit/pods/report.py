@@ -1,0 +1,52 @@
+"""A pod in the snapshot."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from cockpit.pods.columns import age_text, ready_text, restarts_text
+from cockpit.pods.pod import Pod
+
+
+class PodReport(Struct, frozen=True):
+    """`ready`, `status`, `restarts` and `age` are the strings that kubectl prints."""
+
+    key: str
+    source: str
+    namespace: str
+    name: str
+    ready: str
+    status: str
+    restarts: str
+    age: str
+    node: str | None
+    """None: not scheduled."""
+    ip: str | None
+    created_at: str | None
+    """RFC 3339, UTC."""
+
+
+def report(pod: Pod, now: float) -> PodReport:
+    """`now` in Unix seconds."""
+    return PodReport(
+        key=pod.key,
+        source=pod.source,
+        namespace=pod.namespace,
+        name=pod.name,
+        ready=ready_text(pod),
+        status=pod.status,
+        restarts=restarts_text(pod, now),
+        age=age_text(pod, now),
+        node=pod.node or None,
+        ip=pod.ip or None,
+        created_at=rfc3339(pod.created),
+    )
+
+
+def rfc3339(unix_seconds: float | None) -> str | None:
+    """ "2026-01-31T12:00:00Z", as Kubernetes writes it."""
+    if unix_seconds is None:
+        return None
+    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
