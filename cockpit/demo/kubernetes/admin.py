@@ -1,0 +1,78 @@
+"""The simulator's own paths, under `/_simulator/`, with the same bearer token. Bodies and answers are JSON.
+
+POST   /_simulator/faults        a fault, as in faults.py: {"kind": "status", "verb": "list", "status": 429}
+DELETE /_simulator/faults        no more faults
+POST   /_simulator/drop          end open watches and logs: {"verbs": ["watch"], "reset": true}
+POST   /_simulator/expire        compact the whole history: every version that a client holds is too old (410)
+POST   /_simulator/watch-list    {"enabled": false}: a server older than 1.34, which refuses sendInitialEvents
+POST   /_simulator/token         a new token for this run; the kubeconfig is rewritten, the old token is refused
+GET    /_simulator/state         version, oldest version, open streams, waiting faults, requests by verb
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from cockpit.demo.kubernetes.faults import Fault
+from cockpit.demo.kubernetes.refusals import bad_request, not_allowed, unknown_path
+
+if TYPE_CHECKING:
+    from cockpit.demo.kubernetes.http import Api
+
+
+class Admin:
+    """Fault switches over HTTP. `rotate` is set by whoever owns the kubeconfig."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.rotate: Callable[[], Awaitable[None]] | None = None
+
+    async def handle(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        action = request.path.removeprefix("/_simulator/")
+        method = request.method
+        if action == "state" and method == "GET":
+            return web.json_response(self._state())
+        if action == "faults" and method == "DELETE":
+            self._api.faults.clear()
+        elif method != "POST":
+            raise not_allowed()
+        elif action == "faults":
+            try:
+                self._api.faults.add(msgspec.json.decode(body, type=Fault))
+            except msgspec.MsgspecError as error:
+                raise bad_request(f"not a fault: {error}") from None
+        elif action == "drop":
+            options = self._options(body)
+            verbs = tuple(options.get("verbs", ("watch", "log")))
+            self._api.drop_streams(verbs=verbs, reset=bool(options.get("reset")))
+        elif action == "expire":
+            self._api.store.expire()
+        elif action == "watch-list":
+            self._api.watch_list = bool(self._options(body).get("enabled", True))
+        elif action == "token" and self.rotate is not None:
+            await self.rotate()
+        else:
+            raise unknown_path()
+        return web.json_response({})
+
+    @staticmethod
+    def _options(body: bytes) -> dict[str, Any]:
+        try:
+            return msgspec.json.decode(body or b"{}", type=dict[str, Any])
+        except msgspec.MsgspecError as error:
+            raise bad_request(f"the body is no JSON object: {error}") from None
+
+    def _state(self) -> dict[str, Any]:
+        api = self._api
+        return {
+            "version": api.store.version,
+            "oldest": api.store.oldest,
+            "streams": len(api.streams),
+            "faults": len(api.faults.waiting),
+            "requests": dict(api.requests),
+        }
