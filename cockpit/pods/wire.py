@@ -132,3 +132,25 @@ class PodObject(Wire, frozen=True):
     metadata: Metadata
     spec: PodSpec | None = None
     status: PodStatus | None = None
+
+
+class EventSeries(Wire, frozen=True):
+    count: int | None = None
+    last_observed_time: str | None = None
+
+
+class Event(Wire, frozen=True):
+    """A core/v1 event; which of the times are set depends on who wrote it."""
+
+    type: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    count: int | None = None
+    first_timestamp: str | None = None
+    last_timestamp: str | None = None
+    event_time: str | None = None
+    series: EventSeries | None = None
+
+
+class EventList(Wire, frozen=True):
+    items: tuple[Event, ...] | None = None
