@@ -1,0 +1,142 @@
+"""A way to run commands on one machine, whatever carries it: what SSH and this machine itself have in common."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from msgspec import Struct
+
+HIGH_BYTES = 512 * 1024
+"""Output that may wait for its reader; beyond it the other side is made to wait (SSH window, pipe)."""
+LOW_BYTES = 64 * 1024
+HELD_SECONDS = 0.5
+"""Quiet time after the command has ended and before output that never closes is called held by a detached child."""
+HELD_MOST_SECONDS = 5.0
+"""The same for a detached child that goes on writing."""
+
+
+class NotSent(Exception):
+    """The connection was gone before the command went out: trying again is safe."""
+
+
+class Chunk(Struct, frozen=True):
+    """Output in any encoding, cut anywhere."""
+
+    data: bytes
+    stderr: bool = False
+
+
+class Ending(Struct):
+    """How a command ended. Neither status nor signal: the connection was lost, and its effect is not known."""
+
+    status: int | None = None
+    signal: str = ""
+    """"KILL", without "SIG"."""
+    pipe_held: bool = False
+    """It ended, but a detached child kept its output open."""
+    lost: str = ""
+    """Why the channel closed early."""
+
+    @property
+    def known(self) -> bool:
+        return self.status is not None or bool(self.signal)
+
+
+class Channel:
+    """One running command: its output, pulled by the reader, and its end. Bounded by pausing the other side."""
+
+    def __init__(self, pause: Callable[[bool], None]) -> None:
+        """`pause(True)` stops the other side, `pause(False)` lets it go on."""
+        self.ending = Ending()
+        self._pause = pause
+        self._chunks: deque[Chunk] = deque()
+        self._waiting_bytes = 0
+        self._paused = False
+        self._closed = False
+        self._ended_at: float | None = None
+        self._wake = asyncio.Event()
+
+    def feed(self, data: bytes, *, stderr: bool) -> None:
+        """Output has come."""
+        self._chunks.append(Chunk(data, stderr))
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes > HIGH_BYTES and not self._paused:
+            self._paused = True
+            self._pause(True)
+        self._wake.set()
+
+    def ended(self, *, status: int | None = None, signal: str = "") -> None:
+        """The command has ended; output may still come."""
+        self.ending.status, self.ending.signal = status, signal
+        self._ended_at = asyncio.get_running_loop().time()
+        self._wake.set()
+
+    def closed(self, why: str = "") -> None:
+        """Nothing more will come."""
+        if not self.ending.known:
+            self.ending.lost = why or "it ended without saying how"
+        self._closed = True
+        self._wake.set()
+
+    async def read(self) -> Chunk | None:
+        """The next output; None when the command has ended and its output is all here."""
+        while not self._chunks:
+            if self._closed:
+                return None
+            self._wake.clear()
+            if not await self._more():
+                self.ending.pipe_held = True
+                return None
+        if self._ended_at is not None and not self._closed and self._overdue():
+            self.ending.pipe_held = True
+            self._closed = True
+        chunk = self._chunks.popleft()
+        self._waiting_bytes -= len(chunk.data)
+        if self._paused and self._waiting_bytes < LOW_BYTES:
+            self._paused = False
+            self._pause(False)
+        return chunk
+
+    def _overdue(self) -> bool:
+        assert self._ended_at is not None
+        return asyncio.get_running_loop().time() - self._ended_at > HELD_MOST_SECONDS and not self._paused
+
+    async def _more(self) -> bool:
+        """Wait for output or an end; False when the command is over and only a detached child can hold the pipe."""
+        if self._ended_at is None:
+            await self._wake.wait()
+            return True
+        try:
+            async with asyncio.timeout(HELD_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+class Running(Protocol):
+    """A command that was started over a link."""
+
+    @property
+    def channel(self) -> Channel: ...
+
+    def close(self) -> None:
+        """Let go of it; does not stop the command on the other side."""
+
+
+class Link(Protocol):
+    """A kept way to one machine."""
+
+    @property
+    def alive(self) -> bool: ...
+
+    async def start(self, command: str) -> Running:
+        """Run a command line by the login shell, its input empty.
+
+        Raises NotSent, and errors.Unreachable, Refused or UnknownOutcome.
+        """
+
+    async def close(self) -> None: ...

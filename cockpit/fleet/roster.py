@@ -1,0 +1,74 @@
+"""The fleet of one session: its inventories as they are now, and the connections to its machines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from cockpit.config import settings
+from cockpit.fleet import inventory, selection
+from cockpit.fleet.inventory import Contents
+from cockpit.fleet.machine import Machine
+from cockpit.fleet.pool import Pool
+from cockpit.model import errors
+
+
+class Roster:
+    """A name stands for one machine: where two inventories know it, the first one wins."""
+
+    def __init__(self, fleet: settings.Fleet, *, pool: Pool | None = None) -> None:
+        self.fleet = fleet
+        self.sources = inventory.sources(fleet)
+        self.pool = pool or Pool()
+        self._contents: dict[str, Contents] = {}
+
+    @property
+    def machines(self) -> Mapping[str, Machine]:
+        """By name, in the order of the inventories, as last read."""
+        found: dict[str, Machine] = {}
+        for source in self.sources:
+            contents = self._contents.get(source)
+            for machine in contents.machines if contents is not None else ():
+                found.setdefault(machine.name, machine)
+        return found
+
+    def machine(self, key: str) -> Machine | None:
+        """By the key of its row."""
+        return next((machine for machine in self.machines.values() if machine.key == key), None)
+
+    def select(self, expression: str) -> tuple[Machine, ...]:
+        """See selection.select. Raises errors.Refused."""
+        return selection.select(expression, self.machines)
+
+    async def read(self, source: str) -> tuple[Machine, ...]:
+        """Read an inventory anew and give its machines, without those that an earlier one names.
+
+        The earlier ones are read first where they were not yet; what is wrong with them is their own affair.
+        """
+        for earlier in self.sources[: self.sources.index(source)]:
+            if earlier not in self._contents:
+                try:
+                    self._contents[earlier] = await asyncio.to_thread(inventory.read, self.fleet, earlier)
+                except errors.SourceError:
+                    continue
+        self._contents[source] = await asyncio.to_thread(inventory.read, self.fleet, source)
+        return self.own(source)
+
+    def own(self, source: str) -> tuple[Machine, ...]:
+        """The machines of a source that no earlier one names."""
+        return tuple(machine for machine in self.machines.values() if machine.source == source)
+
+    async def changed(self, source: str) -> bool:
+        """Whether the files of an inventory have changed since they were read."""
+        contents = self._contents.get(source)
+        return contents is not None and await asyncio.to_thread(contents.changed)
+
+    async def load(self) -> list[str]:
+        """Read all inventories; gives a line for each that cannot be read."""
+        failures: list[str] = []
+        for source in self.sources:
+            try:
+                await self.read(source)
+            except errors.SourceError as error:
+                failures.append(str(error))
+        return failures
