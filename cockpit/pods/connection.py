@@ -42,6 +42,10 @@ class Expired(errors.Refused):
     """410: the resource version is too old; list again."""
 
 
+class Conflict(errors.Refused):
+    """409: a precondition does not hold, or somebody else was quicker."""
+
+
 def _import() -> ModuleType:
     import aiohttp
 
@@ -274,6 +278,8 @@ def refusal(status: int, body: bytes, *, where: str, sent: bool = False, retry_a
             return errors.Denied(text)
         case 404:
             return errors.NotFound(text)
+        case 409:
+            return Conflict(text)
         case 410:
             return Expired(text)
         case 429:

@@ -154,3 +154,40 @@ class Event(Wire, frozen=True):
 
 class EventList(Wire, frozen=True):
     items: tuple[Event, ...] | None = None
+
+
+class RollingUpdate(Wire, frozen=True):
+    partition: int | None = None
+
+
+class UpdateStrategy(Wire, frozen=True):
+    type: str | None = None
+    rolling_update: RollingUpdate | None = None
+
+
+class WorkloadSpec(Wire, frozen=True):
+    replicas: int | None = None
+    paused: bool | None = None
+    update_strategy: UpdateStrategy | None = None
+
+
+class WorkloadStatus(Wire, frozen=True):
+    """Of a deployment, a stateful set or a daemon set; a missing number is 0, as Go leaves it out."""
+
+    observed_generation: int = 0
+    replicas: int = 0
+    updated_replicas: int = 0
+    ready_replicas: int = 0
+    available_replicas: int = 0
+    current_revision: str = ""
+    update_revision: str = ""
+    desired_number_scheduled: int = 0
+    updated_number_scheduled: int = 0
+    number_available: int = 0
+    conditions: tuple[Condition, ...] | None = None
+
+
+class Workload(Wire, frozen=True):
+    metadata: Metadata
+    spec: WorkloadSpec = WorkloadSpec()
+    status: WorkloadStatus = WorkloadStatus()

@@ -1,0 +1,58 @@
+"""Restart a pod: delete it, so that its controller makes a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from cockpit.model import errors
+from cockpit.pods.connection import Conflict, Connection
+from cockpit.pods.effects import Seen
+from cockpit.pods.logs import read_pod
+from cockpit.pods.paths import pod_path
+from cockpit.pods.pod import Pod
+from cockpit.pods.wire import Anything
+
+DEFAULT_GRACE_SECONDS = 30
+MOST_GRACE_SECONDS = 900
+MARGIN_SECONDS = 60.0
+"""Beyond the pod's grace period before we say that it is not gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Deletes this pod and no other one of its name: the uid is a precondition."""
+
+    pod: Pod
+    name: str
+
+    @property
+    def source(self) -> str:
+        return self.pod.source
+
+    async def send(self, connection: Connection) -> float:
+        """The grace period that the server grants, and a margin."""
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": self.pod.uid}}
+        try:
+            answer = await connection.send("DELETE", pod_path(self.pod), options)
+        except errors.NotFound as error:
+            raise errors.NotFound(f"pod {self.pod.path} is gone already") from error
+        except Conflict as error:
+            raise Conflict(
+                f"pod {self.pod.path} was replaced meanwhile; the new one was left alone ({error})"
+            ) from error
+        try:
+            grace = msgspec.json.decode(answer, type=Anything).metadata.deletion_grace_period_seconds
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            grace = None  # a Status: some servers answer with one
+        return min(DEFAULT_GRACE_SECONDS if grace is None else grace, MOST_GRACE_SECONDS) + MARGIN_SECONDS
+
+    async def look(self, connection: Connection) -> Seen:
+        """Done when no pod of this uid is there any more."""
+        try:
+            found = await read_pod(connection, self.pod)
+        except errors.NotFound:
+            return Seen(1, 1, True, "gone")
+        held = ", ".join(found.metadata.finalizers or ())
+        return Seen(0, 1, False, "terminating" + (f", held by finalizers: {held}" if held else ""))
