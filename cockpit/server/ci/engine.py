@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from cockpit.config.settings import Repository
 from cockpit.model.units import human_duration
+from cockpit.pipelines.wire import RunInfo
 from cockpit.server.ci import log as logs
 from cockpit.server.ci import pipeline_file, process
 from cockpit.server.ci.checkout import FETCH_SECONDS, Checkout, CheckoutFailed, checkout
@@ -195,10 +196,9 @@ class Engine:
             async with asyncio.timeout(pipeline.timeout_seconds) as limit:
                 for number, step in enumerate(pipeline.steps, 1):
                     await written.say(f"step {number}/{len(names)}: {step.name}")
-                    here = {"run": run, "attempt": attempt, "number": number}
-                    await self._store.write(partial(_start_step, **here, offset=written.offset))
+                    await self._store.write(partial(_start_step, claim.run, number, written.offset))
                     outcome = await self._step(step, {**env, "COCKPIT_STEP": step.name}, work, written)
-                    await self._store.write(partial(_finish_step, **here, outcome=outcome))
+                    await self._store.write(partial(_finish_step, claim.run, number, outcome))
                     if outcome.result != "success":
                         return Outcome(outcome.result, f"step {step.name}: {outcome.reason}")
         except TimeoutError:
@@ -255,12 +255,12 @@ def _cancelled(ledger: Ledger, *, run: int, attempt: int) -> None:
     ledger.finish(run, attempt, "cancelled", reason or "cancelled", time.time())
 
 
-def _start_step(ledger: Ledger, *, run: int, attempt: int, number: int, offset: int) -> None:
-    ledger.start_step(run, attempt, number, offset, time.time())
+def _start_step(run: RunInfo, number: int, offset: int, ledger: Ledger) -> None:
+    ledger.start_step(run.id, run.attempt, number, offset, time.time())
 
 
-def _finish_step(ledger: Ledger, *, run: int, attempt: int, number: int, outcome: Outcome) -> None:
-    ledger.finish_step(run, attempt, number, outcome.result, outcome.reason, time.time())
+def _finish_step(run: RunInfo, number: int, outcome: Outcome, ledger: Ledger) -> None:
+    ledger.finish_step(run.id, run.attempt, number, outcome.result, outcome.reason, time.time())
 
 
 def _environment(claim: Claim, found: Checkout, work: Path) -> dict[str, str]:

@@ -1,0 +1,42 @@
+"""The pipelines pane, wired."""
+
+from __future__ import annotations
+
+from cockpit.config.settings import Settings
+from cockpit.feeds.feed import Feed
+from cockpit.pipelines.actions import pipelines_actions, target_of
+from cockpit.pipelines.adapter import CockpitAdapter
+from cockpit.pipelines.columns import PIPELINES_COLUMNS, state
+from cockpit.pipelines.moments import moments
+from cockpit.pipelines.report import report
+from cockpit.pipelines.run import Run
+from cockpit.pipelines.views import pipelines_views
+from cockpit.session.pane import Pane
+
+HINT = 'nothing to read; start "cockpit serve" and write [[pipelines]] with name, url and token_env'
+
+
+def build(settings: Settings) -> Pane[Run]:
+    """No I/O: the feed starts when it is run."""
+    sources = {source.name: source for source in settings.pipelines}
+    return Pane(
+        name="pipelines",
+        title="Pipelines",
+        feed=Feed(tuple(CockpitAdapter(source) for source in sources.values()), hint=HINT),
+        columns=PIPELINES_COLUMNS,
+        sort="age",
+        descending=True,
+        report=report,
+        target=target_of,
+        search=_search,
+        subject=lambda run: run.repository.rpartition("/")[2],
+        actions=pipelines_actions(sources),
+        views=pipelines_views(sources),
+        moments=moments,
+        production=frozenset(name for name, source in sources.items() if source.production),
+    )
+
+
+def _search(run: Run) -> str:
+    parts = (run.repository, f"#{run.number}", run.name, run.ref, run.sha, state(run), run.event, run.actor, run.source)
+    return " ".join(parts).lower()
