@@ -22,5 +22,8 @@ def sparkline(times: Sequence[float], values: Sequence[float], start: float, end
     if not shown:
         return GAP * width
     low, high = min(shown), max(shown)
-    scale = (len(BLOCKS) - 1) / (high - low) if 0 < high - low < math.inf else 0.0
-    return "".join(GAP if value is None else BLOCKS[round((value - low) * scale)] for value in slots)
+    half = high / 2 - low / 2  # of what may be more than a float holds
+    if not half:
+        return "".join(GAP if value is None else BLOCKS[0] for value in slots)
+    top = len(BLOCKS) - 1
+    return "".join(GAP if value is None else BLOCKS[round((value / 2 - low / 2) / half * top)] for value in slots)
