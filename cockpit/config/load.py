@@ -1,22 +1,147 @@
-"""From a file to `Settings`."""
+"""From a file and the environment to `Settings`: flags win over variables, variables win over the file."""
 
 from __future__ import annotations
 
+import difflib
+import os
+import re
 import tomllib
+import typing
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from cockpit.config import lines, problems
+from cockpit.config.problems import Problem, dotted
 from cockpit.config.settings import Settings
+
+PREFIX = "COCKPIT_"
+"""COCKPIT_UI__THEME is ui.theme: every key that is one value and stands in no list has such a variable."""
+_PATHS = frozenset({"kubeconfig", "known_hosts", "identity", "token_file", "webhook_secret_file", "data"})
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. The message names file, line and key, and the nearest valid key."""
+    """The configuration cannot be used. A line for each problem: file, line, key, and the nearest valid key."""
 
 
-def load(path: Path) -> Settings:
-    """The settings of one file. Raises ConfigError."""
+class Source:
+    """A file that was read: it knows on which line a key stands."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.text = ""
+        self._lines: lines.Lines | None = None
+
+    def read(self) -> dict[str, Any]:
+        """Blocking. Raises ConfigError."""
+        try:
+            self.text = self.path.read_text(encoding="utf-8")
+            return tomllib.loads(self.text)
+        except FileNotFoundError as error:
+            raise ConfigError(f"{self.path}: there is no such file; make one with: cockpit config init") from error
+        except OSError as error:
+            raise ConfigError(f"{self.path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{self.path}: not UTF-8 text") from error
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(self._broken(str(error))) from error
+
+    def _broken(self, message: str) -> str:
+        found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
+        if found is None:
+            return f"{self.path}:{self.text.count(chr(10)) + 1}: {message.replace(' (at end of document)', '')}"
+        return f"{self.path}:{found[2]}: {found[1]}, column {found[3]}"
+
+    def where(self, problem: Problem) -> str:
+        """file:line: key: message"""
+        if self._lines is None:
+            self._lines = lines.Lines(self.text)
+        key = f"{dotted(problem.path)}: " if problem.path else ""
+        return f"{self.path}:{self._lines.of(problem.path)}: {key}{problem.message}"
+
+
+def load(path: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of one file under the environment. Blocking. Raises ConfigError."""
+    source = Source(path)
+    data = source.read()
+    wrong = list(problems.of_shape(data))
+    if wrong:
+        raise ConfigError("\n".join([source.where(problem) for problem in wrong]))
+    settings = with_environment(msgspec.convert(data, Settings), environ)
+    wrong = list(problems.of_sense(settings))
+    if wrong:
+        raise ConfigError("\n".join([source.where(problem) for problem in wrong]))
+    return _expanded(settings, path.absolute().parent)
+
+
+def with_environment(settings: Settings, environ: Mapping[str, str] | None = None) -> Settings:
+    """What COCKPIT_TABLE__KEY variables say, on top. Raises ConfigError."""
+    given = os.environ if environ is None else environ
+    for name in sorted(given):
+        if name.startswith(PREFIX) and "__" in name:
+            settings = _with_variable(settings, name, given[name])
+    return settings
+
+
+def variables(model: type = Settings, prefix: str = PREFIX) -> Iterator[tuple[str, Any]]:
+    """The variables that are read, with the type of each."""
+    for field, kind in typing.get_type_hints(model).items():
+        name = f"{prefix}{field.upper()}"
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            yield from variables(kind, f"{name}__")
+        elif model is not Settings and typing.get_origin(kind) not in (list, dict):
+            yield name, kind
+
+
+def _with_variable(settings: Settings, name: str, value: str) -> Settings:
+    known = dict(variables())
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1, 0.5)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"the variable {name} is no key of the configuration{hint}")
     try:
-        return msgspec.convert(tomllib.loads(path.read_text()), Settings)
-    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+        converted = msgspec.convert(value.strip(), known[name], strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"the variable {name}: {value!r}: {str(error)[:1].lower()}{str(error)[1:]}") from error
+    *tables, key = name.removeprefix(PREFIX).lower().split("__")
+    return typing.cast("Settings", _replaced(settings, tables, key, converted))
+
+
+def _replaced(struct: msgspec.Struct, tables: Sequence[str], key: str, value: object) -> msgspec.Struct:
+    if tables:
+        key, value = tables[0], _replaced(getattr(struct, tables[0]), tables[1:], key, value)
+    return msgspec.structs.replace(struct, **{key: value})
+
+
+def expanded(settings: Settings) -> Settings:
+    """Settings that come from no file, with `~` and relative paths resolved."""
+    return _expanded(settings, Path.cwd())
+
+
+def _expanded(settings: Settings, folder: Path) -> Settings:
+    return typing.cast("Settings", _walked(settings, folder))
+
+
+def _parts(name: str, text: str) -> list[str]:
+    """A kubeconfig may be several, joined as in $KUBECONFIG."""
+    return text.split(os.pathsep) if name == "kubeconfig" else [text]
+
+
+def _walked(struct: msgspec.Struct, folder: Path) -> msgspec.Struct:
+    """Relative paths are relative to the file. The name of an inventory is shown, so its `~` stays."""
+    new: dict[str, object] = {}
+    for name in struct.__struct_fields__:
+        match getattr(struct, name):
+            case msgspec.Struct() as inner:
+                new[name] = _walked(inner, folder)
+            case [msgspec.Struct(), *_] as many:
+                new[name] = [_walked(inner, folder) for inner in many]
+            case str(text) if name in _PATHS and text:
+                new[name] = os.pathsep.join([str(folder / Path(part).expanduser()) for part in _parts(name, text)])
+            case [*paths] if name == "inventories":
+                new[name] = [text if text.startswith("~") else str(folder / text) for text in paths]
+            case _:
+                pass
+    return msgspec.structs.replace(struct, **new)

@@ -37,5 +37,5 @@ def _cancelled_by_signals(manager: TaskManager, task: Task) -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            if loop.remove_signal_handler(number):
+            if loop.remove_signal_handler(number) and handler is not None:
                 signal.signal(number, handler)

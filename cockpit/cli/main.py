@@ -1,0 +1,156 @@
+"""The command `cockpit`: the terminal, the snapshot, and the way to the subcommands."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from cockpit.cli.lazy import LazyGroup
+from cockpit.cli.setup import Setup
+
+log = logging.getLogger(__name__)
+
+DEFECT, USAGE, SOURCE = 1, 2, 3
+SUBCOMMANDS = {
+    "config": "Make, show and check the configuration.",
+    "demo": "Try it: real services on loopback, no configuration, no root.",
+    "doctor": "Try every configured source: ok, or the cause and the mend.",
+    "fleet": "List the hosts, or run a command on many of them.",
+    "schema": "Print the JSON Schema of a format.",
+    "serve": "Run the server: builds on a webhook or a trigger.",
+    "tasks": "What was done, by whom, on what: the journal.",
+}
+
+
+def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"cockpit {version('cockpit')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    subcommands=SUBCOMMANDS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Read this file.")
+@click.option("--debug", is_flag=True, help="Log everything to the state folder.")
+@click.option("--read-only", is_flag=True, help="Without any action that changes something.")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print it and end.")
+@click.option("--snapshot", is_flag=True, help="Write one report instead of the terminal.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "markdown", "html", "svg"]),
+    default="text",
+    show_default=True,
+    help="Of the report.",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file.")
+@click.option(
+    "--pane", "panes", multiple=True, type=click.Choice(["fleet", "pods", "metrics", "pipelines"]), help="Repeatable."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Seconds to wait for a report.",
+)
+@click.option("--scope", default="", help="Only what bears this name.")
+@click.pass_context
+def cockpit(
+    ctx: click.Context,
+    config: Path | None,
+    debug: bool,
+    read_only: bool,
+    snapshot: bool,
+    format_: Any,
+    output: Path | None,
+    panes: tuple[str, ...],
+    timeout: float,
+    scope: str,
+) -> None:
+    """See and operate what you are on call for: pipeline runs, hosts, pods and Prometheus queries, side by side.
+
+    Without a command it opens the terminal; ? shows the keys there. With --snapshot it writes the same view once: exit
+    code 0 when all was read, 3 when some source could not be.
+    """
+    from cockpit.config import logs
+
+    logs.begin(debug=debug)
+    ctx.obj = setup = Setup(config, debug, read_only)
+    if ctx.invoked_subcommand is not None:
+        return
+    if snapshot:
+        from cockpit.snapshot.command import run
+
+        ctx.exit(
+            run(
+                setup.settings_with_network(),
+                format=format_,
+                output=output,
+                panes=panes,
+                timeout=timeout,
+                scope=scope,
+            )
+        )
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("this is no terminal; for a report use: cockpit --snapshot")
+    settings = setup.settings()
+    from cockpit.tui.app import run as run_terminal
+
+    ctx.exit(run_terminal(settings, read_only=settings.ui.read_only, config_path=setup.path))
+
+
+def main() -> NoReturn:
+    """Ends the process: 0 well, 1 defect or failure, 2 usage or configuration, 3 a source could not be used."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    from cockpit.config.load import ConfigError
+    from cockpit.model.errors import SourceError
+
+    try:
+        code = cockpit.main(standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ConfigError as error:
+        _say(error)
+        return USAGE
+    except SourceError as error:
+        _say(error)
+        return SOURCE
+    except BrokenPipeError:
+        # the reader has gone; Python must not complain about it once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        from cockpit.config.logs import log_file
+
+        log.critical("cockpit %s failed", " ".join(sys.argv[1:2]), exc_info=error)
+        _say(f"{type(error).__name__}: {' '.join(str(error).split())}; see {log_file()}")
+        return DEFECT
+
+
+def _say(what: object) -> None:
+    from cockpit.model.printable import printable
+
+    for line in str(what).splitlines():
+        click.echo(f"cockpit: {printable(line)}", err=True)
