@@ -58,17 +58,17 @@ def _restarts(pod: Pod, now: float) -> Cell:
     return Cell(restarts_text(pod, now), Tone.WARN if recent and pod.restarts else Tone.NORMAL)
 
 
-SOURCE = Column[Pod](
+SOURCE: Column[Pod] = Column(
     "source", "SOURCE", 8, lambda p, _: Cell(p.source, Tone.MUTED), lambda p: (p.source, p.namespace, p.name)
 )
-COLUMNS = (
-    Column[Pod]("namespace", "NAMESPACE", 12, lambda p, _: Cell(p.namespace), lambda p: (p.namespace, p.name)),
-    Column[Pod]("name", "NAME", 32, lambda p, _: Cell(p.name), lambda p: (p.name, p.namespace)),
-    Column[Pod]("ready", "READY", 5, _ready, lambda p: (p.ready - p.total, p.total)),
-    Column[Pod]("status", "STATUS", 18, _status, lambda p: (_RANKS[tone(p)], p.status, p.namespace, p.name)),
-    Column[Pod]("restarts", "RESTARTS", 14, _restarts, lambda p: (p.restarts, p.restarted or 0.0), clock=True),
+COLUMNS: tuple[Column[Pod], ...] = (
+    Column("namespace", "NAMESPACE", 12, lambda p, _: Cell(p.namespace), lambda p: (p.namespace, p.name)),
+    Column("name", "NAME", 32, lambda p, _: Cell(p.name), lambda p: (p.name, p.namespace)),
+    Column("ready", "READY", 5, _ready, lambda p: (p.ready - p.total, p.total)),
+    Column("status", "STATUS", 18, _status, lambda p: (_RANKS[tone(p)], p.status, p.namespace, p.name)),
+    Column("restarts", "RESTARTS", 14, _restarts, lambda p: (p.restarts, p.restarted or 0.0), clock=True),
     # By age, youngest first, as the text grows; unknown ages come last.
-    Column[Pod](
+    Column(
         "age",
         "AGE",
         5,
@@ -76,6 +76,6 @@ COLUMNS = (
         lambda p: -p.created if p.created is not None else float("inf"),
         clock=True,
     ),
-    Column[Pod]("ip", "IP", 14, lambda p, _: Cell(p.ip or NONE), lambda p: p.ip, wide=True),
-    Column[Pod]("node", "NODE", 12, lambda p, _: Cell(p.node or NONE), lambda p: p.node, wide=True),
+    Column("ip", "IP", 14, lambda p, _: Cell(p.ip or NONE), lambda p: p.ip, wide=True),
+    Column("node", "NODE", 12, lambda p, _: Cell(p.node or NONE), lambda p: p.node, wide=True),
 )

@@ -182,7 +182,7 @@ def _library_login(chosen: Context, where: str) -> str:
             {
                 "current-context": "it",
                 "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-                "clusters": [{"name": "it", "cluster": {}}],
+                "clusters": [{"name": "it", "cluster": {"server": ""}}],
                 "users": [{"name": "it", "user": user}],
             },
             config_persister=None,
