@@ -409,7 +409,7 @@ class Api:
         stamped = _flag(ask.query, "timestamps")
         now = self.logs.clock()
         if _flag(ask.query, "previous"):
-            kept = self.logs.previous(record.uid, container)
+            kept = self.objects.previous_log(pod, record.uid, container)
             if kept is None:
                 raise bad_request(f'previous terminated container "{container}" in pod "{ask.name}" not found')
             return web.Response(body=_lines(_chosen(kept, ask, now), stamped), content_type="text/plain")

@@ -12,7 +12,7 @@ Object = dict[str, Any]  # one Kubernetes object as decoded JSON
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One resource type. `group_version`: `v1` or `apps/v1`; `fields`: the field selectors beside name and namespace."""
+    """One resource type. `group_version`: `v1` or `apps/v1`; `fields`: field selectors beside name and namespace."""
 
     resource: str
     kind: str

@@ -9,7 +9,7 @@ from typing import Any
 
 from cockpit.demo.kubernetes import kinds, patch
 from cockpit.demo.kubernetes.kinds import Kind, Object, dig
-from cockpit.demo.kubernetes.logs import Log, Logs, Voice
+from cockpit.demo.kubernetes.logs import Line, Log, Logs, Voice
 from cockpit.demo.kubernetes.managed import managed_fields
 from cockpit.demo.kubernetes.refusals import already_exists, bad_request, conflict, invalid, not_allowed, not_found
 from cockpit.demo.kubernetes.store import Record, Store, parse_stamp, timestamp
@@ -84,9 +84,7 @@ class Objects:
         log = self.logs.current(uid, container)
         if log is not None:
             return log
-        status = pod.get("status", {})
-        statuses = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-        state = next((c.get("state") or {} for c in statuses if c["name"] == container), {})
+        state = next((c.get("state") or {} for c in _statuses(pod) if c["name"] == container), {})
         running, terminated = state.get("running"), state.get("terminated")
         if running is None and terminated is None:
             reason = dig(state, "waiting.reason") or "ContainerCreating"
@@ -99,6 +97,14 @@ class Objects:
         if terminated is not None:
             log.end(parse_stamp(terminated.get("finishedAt")) or self.logs.clock())
         return log
+
+    def previous_log(self, pod: Object, uid: str, container: str) -> list[Line] | None:
+        """The lines of the instance before the last start; while it waits to be started again, of the last one."""
+        status = next((c for c in _statuses(pod) if c["name"] == container), {})
+        if "waiting" in (status.get("state") or {}) and dig(status, "lastState.terminated"):
+            log = self.logs.current(uid, container)
+            return list(log.lines) if log is not None else None
+        return self.logs.previous(uid, container)
 
     # -- writing
 
@@ -279,6 +285,11 @@ class Objects:
             details["group"] = kind.group
         return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
 
+    def terminate(self, record: Record) -> None:
+        """Delete a pod with its own grace, as controllers do."""
+        item = record.load()
+        self._terminate(record, item, _grace({}, {}, item), dry=False)
+
     def _terminate(self, record: Record, item: Object, grace: int, *, dry: bool) -> Object:
         metadata, status = item["metadata"], item.get("status", {})
         if not dig(item, "spec.nodeName") or status.get("phase") in ("Succeeded", "Failed"):
@@ -306,6 +317,11 @@ class Objects:
                 references = item["metadata"]["ownerReferences"]
                 item["metadata"]["ownerReferences"] = [r for r in references if r["uid"] != uid]
                 self.store.put(kind, item)
+
+
+def _statuses(pod: Object) -> list[Object]:
+    status = pod.get("status", {})
+    return [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
 
 
 def _grace(options: Object, query: Mapping[str, str], pod: Object) -> int:

@@ -22,12 +22,15 @@ import yaml
 from aiohttp import web
 
 from cockpit.demo.kubernetes import certificates, kinds
+from cockpit.demo.kubernetes.cluster import Cluster
 from cockpit.demo.kubernetes.faults import Faults
 from cockpit.demo.kubernetes.http import Api
 from cockpit.demo.kubernetes.kinds import Object
 from cockpit.demo.kubernetes.logs import Logs
 from cockpit.demo.kubernetes.objects import Objects
+from cockpit.demo.kubernetes.scenery import Scenery
 from cockpit.demo.kubernetes.store import HISTORY, Store
+from cockpit.demo.kubernetes.synthetic import synthetic
 from cockpit.demo.kubernetes.voices import voice_of
 
 CONTEXT = "demo"
@@ -36,12 +39,13 @@ CONTEXT = "demo"
 class Simulator:
     """A running cluster. `url` and `kubeconfig` are what a client needs; the rest scripts it in the process."""
 
-    def __init__(self, folder: Path, store: Store, api: Api, objects: Objects, logs: Logs) -> None:
+    def __init__(self, folder: Path, store: Store, api: Api, objects: Objects, logs: Logs, cluster: Cluster) -> None:
         self.folder = folder
         self.kubeconfig = folder / "kubeconfig"
         self.context = CONTEXT
         self.url = ""
         self.store, self.api, self.objects, self.logs = store, api, objects, logs
+        self.cluster = cluster
         self.authority = b""  # the CA in PEM
 
     @property
@@ -70,6 +74,8 @@ class Simulator:
             metadata.setdefault("creationTimestamp", old["creationTimestamp"])
             if metadata["uid"] != before.uid:
                 self.remove(namespace, metadata["name"])
+        metadata.setdefault("uid", self.store.uid())
+        self.cluster.kubelets.scripted.add(metadata["uid"])
         record = self.store.put(kinds.PODS, item)
         for container in item.get("spec", {}).get("containers") or ():
             if self.logs.current(record.uid, container["name"]) is None:
@@ -129,6 +135,12 @@ class Simulator:
         os.replace(name, self.kubeconfig)
 
 
+def _loudly(life: asyncio.Task[None]) -> None:
+    """A cluster that has stopped by itself is a defect: say so where the loop says such things."""
+    if not life.cancelled() and (problem := life.exception()) is not None:
+        life.get_loop().call_exception_handler({"message": "the cluster stopped", "exception": problem, "task": life})
+
+
 @contextlib.asynccontextmanager
 async def simulator(
     folder: Path,
@@ -152,14 +164,21 @@ async def simulator(
     logs = Logs(clock)
     objects = Objects(store, logs, voice_of)
     api = Api(store, objects, logs, token=secrets.token_urlsafe(32), bookmark_seconds=bookmark_seconds, seed=seed)
-    sim = Simulator(folder, store, api, objects, logs)
+    cluster = Cluster(store, objects, logs, voice_of, pace=pace)
+    sim = Simulator(folder, store, api, objects, logs, cluster)
     api.admin.rotate = sim.rotate_token
     context = None
     if tls:
         sim.authority, context = await asyncio.to_thread(certificates.make, folder)
+    if scenery:
+        Scenery(store, logs, cluster, clock=clock).build()
+    if pods:
+        await synthetic(store, pods)
+    life = asyncio.create_task(cluster.run(), name="cluster")
+    life.add_done_callback(_loudly)
     runner = web.AppRunner(api.app, handler_cancellation=True, access_log=None, shutdown_timeout=0.5)
-    await runner.setup()
     try:
+        await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=context)
         await site.start()
         bound = runner.addresses[0][1]
@@ -169,3 +188,5 @@ async def simulator(
     finally:
         api.drop_streams()
         await runner.cleanup()
+        life.cancel()
+        await asyncio.gather(life, return_exceptions=True)

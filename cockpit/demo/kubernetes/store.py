@@ -11,7 +11,7 @@ import bisect
 import datetime
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from random import Random
 from typing import Any
 
@@ -178,8 +178,8 @@ class Store:
 
     # -- writing
 
-    def put(self, kind: Kind, item: Object, *, loading: bool = False) -> Record:
-        """Write an object (uid, creationTimestamp and resourceVersion are filled in). `loading` leaves no history."""
+    def put(self, kind: Kind, item: Object) -> Record:
+        """Write an object; uid, creationTimestamp and resourceVersion are filled in."""
         metadata = item.setdefault("metadata", {})
         metadata.setdefault("uid", self.uid())
         metadata.setdefault("creationTimestamp", timestamp(datetime.datetime.now(datetime.UTC).timestamp()))
@@ -195,13 +195,18 @@ class Store:
         objects[record.key] = record
         if record.owner:
             self._owned.setdefault(record.owner, {})[(kind.resource, record.key)] = None
-        if loading:
-            self._touched[kind.resource] = self.oldest = self.version
-            self._history.clear()
-            self._views.clear()
-        else:
-            self._remember(Event(record, before))
+        self._remember(Event(record, before))
         return record
+
+    def load(self, records: Iterable[Record]) -> None:
+        """Take in many ready-made records at once, without history (their versions: `version` + 1, + 2, ...)."""
+        for record in records:
+            self.version = self._touched[record.resource] = self.oldest = record.version
+            self._objects[record.resource][record.key] = record
+            if record.owner:
+                self._owned.setdefault(record.owner, {})[(record.resource, record.key)] = None
+        self._history.clear()
+        self._views.clear()
 
     def remove(self, kind: Kind, namespace: str, name: str) -> Record | None:
         """Take an object away; the last state carries the deletion's own version."""
