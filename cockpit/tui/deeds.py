@@ -1,0 +1,102 @@
+"""From a key to a task or a view: what is asked on the way, and what is said when it cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from cockpit.listing.views import View
+from cockpit.model.errors import SourceError
+from cockpit.tasks.action import Action, Job, Risk
+
+if TYPE_CHECKING:
+    from cockpit.session.pane import Pane
+    from cockpit.session.session import Session
+    from cockpit.tui.app import Cockpit
+    from cockpit.tui.panes.frame import PaneFrame
+
+
+class Deeds:
+    """Runs a pane's views and actions for what is chosen in it."""
+
+    def __init__(self, app: Cockpit, session: Session) -> None:
+        self._app = app
+        self._session = session
+
+    async def run(self, command_id: str, frame: PaneFrame) -> None:
+        """Call it from a worker: it waits for dialogs."""
+        pane = frame.pane
+        if pane is None:
+            return
+        view = next((view for view in pane.views if view.id == command_id), None)
+        if view is not None:
+            self.open(view, frame)
+            return
+        action = self._app.keymap.action(pane.name, command_id)
+        if action is not None:
+            await self._act(action, frame)
+
+    def open(self, view: View[Any], frame: PaneFrame) -> None:
+        """A view of the row under the cursor."""
+        item = frame.current()
+        assert frame.pane is not None
+        if item is None:
+            return self._refuse(f"{view.title}: no row is chosen")
+        if why := view.disabled(item):
+            return self._refuse(f"{view.title}: {why}")
+        from cockpit.tui.screens.lines import LinesScreen
+
+        title = f"{view.title} · {frame.pane.target(item).name}"
+        self._app.push_screen(LinesScreen(title, lambda: view.lines(item), follow=view.follow, syntax=view.syntax))
+        return None
+
+    async def _act(self, action: Action[Any], frame: PaneFrame) -> None:
+        assert frame.pane is not None
+        items = tuple(frame.chosen())
+        if why := why_not(frame.pane, action, items):
+            return self._refuse(f"{action.title}: {why}")
+        job = await self._bound(action, items)
+        if job is None or not await self._confirmed(action, job):
+            return None
+        try:
+            task = self._session.tasks.submit(job)
+        except SourceError as error:
+            return self._refuse(f"{action.title}: {error}")
+        self._app.started(task.id, action)
+        return None
+
+    async def _bound(self, action: Action[Any], items: Sequence[Any]) -> Job | None:
+        """The job of these very items, whatever comes and goes while the dialogs are open."""
+        if action.inputs:
+            from cockpit.tui.screens.ask import AskScreen
+
+            about = f"{len(items)} rows are chosen" if len(items) > 1 else ""
+            return await self._app.push_screen_wait(
+                AskScreen(action.title, about, action.inputs, lambda values: action.bind(items, values))
+            )
+        try:
+            return action.bind(items, {})
+        except SourceError as error:
+            self._refuse(f"{action.title}: {error}")
+            return None
+
+    async def _confirmed(self, action: Action[Any], job: Job) -> bool:
+        from cockpit.tui.screens.confirm import ConfirmScreen, asks
+
+        return not asks(job) or await self._app.push_screen_wait(ConfirmScreen(job, verb=action.title))
+
+    def _refuse(self, why: str) -> None:
+        self._app.notify(why, severity="warning")
+
+
+def why_not(pane: Pane[Any], action: Action[Any], items: Sequence[Any]) -> str:
+    """Why the action cannot be done to these items; empty when it can."""
+    if action.needs_items:
+        if not items:
+            return "no row is chosen"
+        if not action.many and len(items) > 1:
+            return f"one at a time; {len(items)} rows are marked"
+        locked = [target.name for target in map(pane.target, items) if target.read_only]
+        if locked and action.risk is not Risk.SAFE:
+            return f"{locked[0]} is read-only; see read_only in the configuration"
+    return action.disabled(items) or ""

@@ -1,0 +1,96 @@
+"""From the catalogue's commands to textual's bindings, with the user's keys in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from textual.binding import Binding
+
+from cockpit.config.settings import Settings
+from cockpit.session import catalogue
+from cockpit.session.catalogue import Command
+from cockpit.session.pane import Pane
+from cockpit.tasks.action import Action, Risk
+
+_SHOWN = {
+    "escape": "esc", "question_mark": "?", "slash": "/", "colon": ":", "plus": "+", "underscore": "_", "asterisk": "*",
+    "less_than_sign": "<", "greater_than_sign": ">", "pagedown": "pgdn", "pageup": "pgup", "exclamation_mark": "!",
+    "full_stop": ".", "comma": ",", "minus": "-", "left_square_bracket": "[", "right_square_bracket": "]",
+    "down": "↓", "up": "↑", "left": "←", "right": "→", "shift+tab": "shift+tab",
+}  # fmt: skip
+
+
+class Keymap:
+    """Which keys do what in this run. Knows the commands of a pane once the session is there."""
+
+    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
+        self._keys = settings.keys
+        self.read_only = read_only
+        self._panes: Mapping[str, Pane[Any]] = {}
+        self._bound = catalogue.bound({}, self._keys)
+
+    def adopt(self, panes: Mapping[str, Pane[Any]]) -> list[str]:
+        """Take up the panes' views and actions; what is wrong with the user's keys, a line each."""
+        self._panes = panes
+        self._bound = catalogue.bound(panes, self._keys)
+        return catalogue.problems(panes, self._keys)
+
+    def keys(self, command_id: str) -> tuple[str, ...]:
+        return self._bound.get(command_id, ())
+
+    def shown(self, command_id: str) -> str:
+        """The first key as people write it: "?", "esc", "G"."""
+        return shown(self.keys(command_id)[0]) if self.keys(command_id) else ""
+
+    def commands(self, pane: str = "") -> list[Command]:
+        """What can be done in this pane: its own views and actions first, then the app's."""
+        own = [
+            command
+            for command in catalogue.commands(self._panes)
+            if command.place == "pane" and command.pane == pane and self._allowed(command)
+        ]
+        return own + [command for command in catalogue.COMMANDS if command.place != "pane"]
+
+    def bindings(self, places: Iterable[str], pane: str = "") -> list[Binding]:
+        """Bindings for the commands of these places; the textual action is the rest of the id."""
+        return [
+            Binding(
+                ",".join(self._bound[command.id]),
+                _textual_action(command),
+                command.title,
+                tooltip=command.tooltip,
+                id=command.id,
+            )
+            for command in self.commands(pane)
+            if command.place in places and self._bound[command.id]
+        ]
+
+    def textual_keymap(self) -> dict[str, str]:
+        """For the widgets that bring bindings of their own (the table, the lines)."""
+        return {entry: ",".join(keys) for entry, keys in self._bound.items() if entry in self._keys and keys}
+
+    def action(self, pane: str, command_id: str) -> Action[Any] | None:
+        """The pane's action of that id, unless read-only mode has removed it."""
+        actions = self._panes[pane].actions if pane in self._panes else ()
+        return next((a for a in actions if a.id == command_id and not self.removed(a)), None)
+
+    def removed(self, action: Action[Any]) -> bool:
+        """Read-only mode removes whatever has a risk; asking first would still offer it."""
+        return self.read_only and action.risk is not Risk.SAFE
+
+    def _allowed(self, command: Command) -> bool:
+        return all(not self.removed(a) for a in self._panes[command.pane].actions if a.id == command.id)
+
+
+def _textual_action(command: Command) -> str:
+    if command.place == "pane":
+        return f"screen.run({command.id!r})"
+    name = command.id.partition(".")[2]
+    base, _, number = name.rpartition("_")
+    return f"{base}({number})" if number.isdigit() else name
+
+
+def shown(key: str) -> str:
+    """A key as people write it."""
+    return _SHOWN.get(key, key)

@@ -1,0 +1,294 @@
+"""What every pane has: a title line, a body that comes with the session, and its state in words."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from rich.segment import Segment
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from cockpit.model import clock, health
+from cockpit.model.health import Denied, Health, Live, Loading, Stale, Unconfigured
+from cockpit.model.scope import Scope
+from cockpit.model.tone import GLYPHS, Tone
+from cockpit.model.units import human_duration
+from cockpit.tui.keymap import Keymap
+from cockpit.tui.lines import Piece, ToneLine
+from cockpit.tui.state import PaneState
+from cockpit.tui.terminal.bindings import bind_to
+
+if TYPE_CHECKING:
+    from cockpit.feeds.feed import Feed
+    from cockpit.session.pane import Pane
+
+log = logging.getLogger(__name__)
+
+STATE_TONES: dict[type, Tone] = {
+    Live: Tone.GOOD,
+    Loading: Tone.BUSY,
+    Stale: Tone.WARN,
+    Denied: Tone.BAD,
+    Unconfigured: Tone.MUTED,
+}
+
+
+class TitleLine(ToneLine):
+    """The upper edge of a pane's border, with the title in it."""
+
+    def __init__(self) -> None:
+        super().__init__(classes="title")
+        self.heavy = False
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        left, fill, right = ("┏━", "━", "━┓") if self.heavy else ("╭─", "─", "─╮")
+        edge = self.style_of("line")
+        inside = self.laid_out(max(0, width - 4), fill, "line")
+        return Strip([Segment(left, edge), *inside, Segment(right, edge)]).crop(0, width)
+
+
+class PaneFrame(Vertical):
+    """A pane on the screen. It follows its feed only while it can be seen."""
+
+    NAME: ClassVar[str]
+    TITLE: ClassVar[str]
+
+    class Wanted(Message):
+        """A view or an action of this pane was asked for."""
+
+        def __init__(self, frame: PaneFrame, command_id: str) -> None:
+            super().__init__()
+            self.frame = frame
+            self.command_id = command_id
+
+    class StateChanged(Message):
+        """What the title says of the source has changed."""
+
+        def __init__(self, frame: PaneFrame) -> None:
+            super().__init__()
+            self.frame = frame
+
+    def __init__(self, number: int, state: PaneState, keymap: Keymap) -> None:
+        super().__init__(id=f"pane-{self.NAME}", classes="pane")
+        self.number = number
+        self.saved = state
+        self.keymap = keymap
+        self.pane: Pane[Any] | None = None
+        self.scope = Scope()
+        self._following: asyncio.Task[None] | None = None
+        self._title = TitleLine()
+        self._state_line = ToneLine(classes="state")
+        self._said: tuple[type, str] | None = None
+
+    # -- building ------------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        yield self._title
+        with Vertical(classes="body"):
+            yield from self.compose_body()
+            yield self._state_line
+
+    def compose_body(self) -> ComposeResult:
+        """The widget that holds the items, shown once there is a session."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self._state_line.display = False
+        self.describe()
+
+    async def adopt(self, pane: Pane[Any]) -> None:
+        """The session is there: take its pane."""
+        self.pane = pane
+        self.set_class(bool(pane.production), "-production")
+        self._title.heavy = bool(pane.production)
+        await self.build(pane)
+        # On the widget itself: its own keys come first in textual, and a pane's key hides a key of the table.
+        for widget in self.query(".body > *"):
+            if widget.can_focus:
+                bind_to(widget, self.keymap.bindings(("pane",), pane.name))
+        self.describe()
+
+    async def build(self, pane: Pane[Any]) -> None:
+        """Mount what shows this pane's items."""
+        raise NotImplementedError
+
+    # -- following -----------------------------------------------------------------------------
+
+    def watch_feed(self, seen: bool) -> None:
+        """Follow the feed while the pane is seen, and only then."""
+        if seen and self.pane is not None and self._following is None:
+            self._following = asyncio.create_task(self._follow(self.pane), name=f"pane:{self.NAME}")
+        elif not seen and self._following is not None:
+            self._following.cancel()
+            self._following = None
+
+    @property
+    def followed(self) -> bool:
+        return self._following is not None
+
+    def on_unmount(self) -> None:
+        self.watch_feed(False)
+
+    async def _follow(self, pane: Pane[Any]) -> None:
+        changes = cast("AsyncIterator[Any]", pane.feed.follow())
+        async for delta in changes:
+            try:
+                await self.take(delta)
+            except Exception:
+                log.exception("the %s pane could not draw a change", self.NAME)
+            if delta.health:
+                self.describe()
+
+    async def take(self, delta: Any) -> None:
+        """Bring the body up to a change of the feed."""
+        raise NotImplementedError
+
+    def tick(self) -> None:
+        """The clock has moved on: ages, of rows and of the state."""
+        self.describe()
+
+    # -- what it says --------------------------------------------------------------------------
+
+    def counts(self) -> str:
+        """ "6" or "3/6" under a filter."""
+        return ""
+
+    def details(self) -> list[Piece]:
+        """Filter, sort, marks."""
+        return []
+
+    def describe(self) -> None:
+        """Say name, counts and state; the lines repaint only what changed."""
+        if not self.is_mounted:
+            return
+        left = [Piece(f" {self.number} ", "key"), Piece(f"{self.TITLE} ", "bold")]
+        if counts := self.counts():
+            left.append(Piece(f"{counts} ", "muted"))
+        if self.pane is not None and self.pane.production:
+            left += [Piece(" PROD ", "prod"), Piece(" ")]
+        left += self.details()
+        overall = self.health
+        self._title.say(left, [Piece(" "), *state_pieces(overall), Piece(" ")])
+        self._say_state(overall)
+        said = (type(overall), getattr(overall, "why", ""))
+        if said != self._said:
+            self._said = said
+            self.post_message(self.StateChanged(self))
+
+    @property
+    def health(self) -> Health:
+        return Loading(clock.steady()) if self.pane is None else self.pane.feed.overall
+
+    def _say_state(self, overall: Health) -> None:
+        pieces = cause_pieces(self.pane.feed) if self.pane is not None else []
+        if not pieces and self.pane is not None and self.pane.notes:
+            pieces = [Piece(f"{GLYPHS[Tone.WARN]} {' · '.join(self.pane.notes)}", "warn")]
+        self._state_line.say(pieces)
+        shown = bool(pieces)
+        if self._state_line.display != shown:
+            self._state_line.display = shown
+
+    # -- what others ask of it -------------------------------------------------------------------
+
+    def focus_body(self) -> None:
+        """Put the focus where the keys of the pane work."""
+        raise NotImplementedError
+
+    def chosen(self) -> Sequence[Any]:
+        """The marked items, else the one under the cursor."""
+        return ()
+
+    def current(self) -> Any | None:
+        """The item under the cursor."""
+        return None
+
+    def copied(self) -> str:
+        """The text that `c` copies."""
+        return ""
+
+    def state(self) -> PaneState:
+        """How it is left."""
+        return self.saved
+
+    def filter_text(self) -> str:
+        return self.saved.filter
+
+    def set_filter(self, text: str) -> None:
+        """Show only what matches. Raises BadFilter."""
+        raise NotImplementedError
+
+    def set_scope(self, scope: Scope) -> None:
+        self.scope = scope
+
+    def clear_marks(self) -> bool:
+        """True when there were some."""
+        return False
+
+    def sort_choices(self) -> list[tuple[str, str]]:
+        """(column id, title) that the pane can be sorted by."""
+        return []
+
+    def set_sort(self, column_id: str, descending: bool | None = None) -> None:
+        """Sort by a column; the same one again turns the order round."""
+
+    def reverse(self) -> None:
+        """Sort the other way round."""
+
+    def toggle_wide(self) -> None:
+        """Show more columns, or fewer."""
+
+    def on_click(self, event: events.Click) -> None:
+        if event.widget is None or not _focusable(event.widget):
+            self.focus_body()
+
+    def run_own(self, command_id: str) -> bool:
+        """Do a command that is neither a view nor an action; False when it is not one of this pane's."""
+        return False
+
+    def open_current(self) -> None:
+        """Enter on an item: its first view."""
+        if self.pane is not None and self.pane.views:
+            self.action_run(self.pane.views[0].id)
+
+    def action_run(self, command_id: str) -> None:
+        """A key of the pane's own commands, views and actions."""
+        if not self.run_own(command_id):
+            self.post_message(self.Wanted(self, command_id))
+
+
+def _focusable(widget: Widget) -> bool:
+    return widget.can_focus
+
+
+def state_pieces(overall: Health) -> list[Piece]:
+    """The state in two words: "● live", "▲ stale 3m"."""
+    tone = STATE_TONES[type(overall)]
+    text = health.state(overall)
+    match overall:
+        case Stale(confirmed=float() as confirmed) | Denied(confirmed=float() as confirmed):
+            text += f" {human_duration(clock.steady() - confirmed)}"
+        case _:
+            pass
+    return [Piece(f"{GLYPHS[tone]} {text}", tone.value)]
+
+
+def cause_pieces(feed: Feed[Any]) -> list[Piece]:
+    """Why the worst source is not live and when it is tried again, by the wall clock; empty when all is well."""
+    broken = [(name, state) for name, state in feed.health.items() if isinstance(state, Stale | Denied)]
+    if not broken:
+        return []
+    name, worst = max(broken, key=lambda entry: isinstance(entry[1], Denied))
+    again = time.strftime("%H:%M:%S", time.localtime(clock.to_wall(worst.retry_at)))
+    more = f" · +{len(broken) - 1} more" if len(broken) > 1 else ""
+    tone = STATE_TONES[type(worst)]
+    said = f"{GLYPHS[tone]} " + ("" if worst.why.startswith(f"{name}:") else f"{name}: ") + worst.why
+    return [Piece(said, tone.value), Piece(f" · next try {again}{more}", "muted")]

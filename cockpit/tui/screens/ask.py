@@ -1,0 +1,83 @@
+"""What an action needs typed first: a command, a branch, a number of replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, Input, Static
+
+from cockpit.model.errors import Refused
+from cockpit.model.printable import printable
+from cockpit.tasks.action import Input as Asked
+from cockpit.tasks.action import Job
+from cockpit.tui.terminal.compositor import CellModalScreen
+
+
+class AskScreen(CellModalScreen[Job | None]):
+    """The job that the inputs make; None: left. What `bind` refuses is said and can be mended in place."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
+
+    def __init__(self, title: str, about: str, asked: tuple[Asked, ...], bind: Callable[[Mapping[str, str]], Job]):
+        super().__init__()
+        self._title = title
+        self._about = about
+        self._asked = asked
+        self._bind = bind
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self._title, classes="heading", markup=False)
+            if self._about:
+                yield Static(printable(self._about), classes="meaning", markup=False)
+            for asked in self._asked:
+                required = "" if asked.required else " (may be empty)"
+                yield Static(f"{asked.title}{required}", classes="label", markup=False)
+                field = Input(asked.default, asked.hint, id=f"input-{asked.id}", compact=True, select_on_focus=False)
+                field.cursor_blink = False
+                yield field
+            yield Static("", id="wrong", classes="wrong", markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Cancel", id="cancel", compact=True)
+                yield Button("Go on", id="do", compact=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#wrong").display = False
+        self.query(Input).first().focus()
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        fields = list(self.query(Input))
+        at = fields.index(event.input)
+        if at + 1 < len(fields):
+            fields[at + 1].focus()
+        else:
+            self._go_on()
+
+    @on(Button.Pressed, "#do")
+    def _go_on(self) -> None:
+        values = {asked.id: self.query_one(f"#input-{asked.id}", Input).value.strip() for asked in self._asked}
+        missing = next((asked for asked in self._asked if asked.required and not values[asked.id]), None)
+        if missing is not None:
+            self.query_one(f"#input-{missing.id}").focus()
+            return self._complain(f"{missing.title} is needed")
+        try:
+            job = self._bind(values)
+        except Refused as error:
+            return self._complain(str(error))
+        self.dismiss(job)
+        return None
+
+    def _complain(self, why: str) -> None:
+        wrong = self.query_one("#wrong", Static)
+        wrong.update(printable(why))
+        wrong.display = True
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        self.dismiss(None)
