@@ -16,10 +16,14 @@ def command(ctx: click.Context, listen: str | None, data: str | None) -> None:
     Ends on SIGTERM or Ctrl-C within 15 seconds; runs that were going are run again at the next start.
     """
     import asyncio
+    import logging
 
     from cockpit.model.errors import SourceError
     from cockpit.server.serve import CannotServe, serve
 
+    said = logging.StreamHandler()
+    said.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger("cockpit.server").addHandler(said)
     settings = ctx.find_root().obj.settings().server
     changed = {key: value for key, value in (("listen", listen), ("data", data)) if value is not None}
     try:
