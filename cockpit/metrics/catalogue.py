@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
@@ -21,6 +22,7 @@ from cockpit.metrics.direct import DirectAdapter
 from cockpit.model import errors
 
 R = TypeVar("R")
+_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 TIMEOUT_SECONDS = 10.0
 FRESH_SECONDS = 60.0
@@ -63,6 +65,8 @@ class PrometheusCatalogue:
         return await self._once("labels", _labels)
 
     async def values(self, label: str) -> Sequence[str]:
+        if _LABEL.fullmatch(label) is None:
+            return ()
         return await self._once(f"values {label}", lambda client: _values(client, label))
 
     async def range(self, query: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
