@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from cockpit.demo.kubernetes import kinds, table
+from cockpit.demo.kubernetes import kinds, patch, table
 from cockpit.demo.kubernetes.admin import Admin
 from cockpit.demo.kubernetes.faults import Fault, Faults
 from cockpit.demo.kubernetes.kinds import Kind, Object
@@ -248,23 +248,24 @@ class Api:
                 return self._json(shown)
             return self._json(item)
         body = await request.read()
+        content = request.content_type if "Content-Type" in request.headers else "application/json"
+        sent = patch.decode(body, content) if body.strip() else {}
         dry = "dryRun" in ask.query
         match ask.verb:
             case "create":
-                created = self.objects.create(ask.kind, ask.namespace, body, dry=dry)
+                created = self.objects.create(ask.kind, ask.namespace, sent, dry=dry)
                 return self._json(created, code=201)
             case "update":
-                return self._json(self.objects.update(ask.kind, ask.namespace, ask.name, ask.sub, body, dry=dry))
+                return self._json(self.objects.update(ask.kind, ask.namespace, ask.name, ask.sub, sent, dry=dry))
             case "patch":
-                content = request.content_type
                 manager = ask.query.get("fieldManager") or request.headers.get("User-Agent", "").split("/")[0]
                 changed, made = self.objects.patch(
-                    ask.kind, ask.namespace, ask.name, ask.sub, body, content, manager=manager, dry=dry
+                    ask.kind, ask.namespace, ask.name, ask.sub, sent, content, manager=manager, dry=dry
                 )
                 return self._json(changed, code=201 if made else 200)
         if not ask.name:
             raise not_allowed()
-        return self._json(self.objects.delete(ask.kind, ask.namespace, ask.name, body, ask.query, dry=dry))
+        return self._json(self.objects.delete(ask.kind, ask.namespace, ask.name, sent, ask.query, dry=dry))
 
     def _json(self, body: Object | bytes, *, code: int = 200, headers: dict[str, str] | None = None) -> web.Response:
         data = body if isinstance(body, bytes) else msgspec.json.encode(body) + b"\n"

@@ -19,6 +19,7 @@ from cockpit.demo.kubernetes.recorder import Recorder
 from cockpit.demo.kubernetes.store import Key, Record, Store, parse_stamp
 
 BEHAVIOUR = "simulator.cockpit/behaviour"
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 10, 300  # seconds, as the kubelet's
 LAST_WORDS = {
     "crash": (
@@ -149,7 +150,9 @@ class Kubelets:
         await self._pause(0.15)
         pod = self._load(key, uid)
         behaviour = _behaviour(pod)
-        nodes = sorted(record.name for record in self._store.all("nodes"))
+        nodes = sorted(
+            n.name for n in self._store.all("nodes") if "node-role.kubernetes.io/control-plane" not in n.labels
+        )
         if behaviour == "unschedulable" or not nodes:
             await self._unschedulable(key, uid, len(nodes))
         node = self._store.random.choice(nodes)

@@ -115,11 +115,10 @@ class Objects:
         )
         return self.store.put(kind, item)
 
-    def create(self, kind: Kind, namespace: str, body: bytes, *, dry: bool) -> Object:
-        return self._made(kind, namespace, self._body(kind, body), manager="kubectl-create", dry=dry)
+    def create(self, kind: Kind, namespace: str, sent: Any, *, dry: bool) -> Object:
+        return self._made(kind, namespace, self._body(kind, sent), manager="kubectl-create", dry=dry)
 
-    def _body(self, kind: Kind, body: bytes) -> Object:
-        item = patch.decode(body, "application/json")
+    def _body(self, kind: Kind, item: Any) -> Object:
         if not isinstance(item, dict) or item.get("kind", kind.kind) != kind.kind:
             raise bad_request(f"the body is no {kind.kind}")
         if not isinstance(item.setdefault("metadata", {}), dict):
@@ -148,8 +147,7 @@ class Objects:
             return self._shown(kind, item, "")
         return self._shown(kind, self.save(kind, item, manager=manager).load(), "")
 
-    def update(self, kind: Kind, namespace: str, name: str, sub: str, body: bytes, *, dry: bool) -> Object:
-        sent = patch.decode(body, "application/json")
+    def update(self, kind: Kind, namespace: str, name: str, sub: str, sent: Any, *, dry: bool) -> Object:
         if not isinstance(sent, dict):
             raise bad_request("the body is no object")
         record = self.record(kind, namespace, name)
@@ -161,14 +159,13 @@ class Objects:
         namespace: str,
         name: str,
         sub: str,
-        body: bytes,
+        change: Any,
         content_type: str,
         *,
         manager: str,
         dry: bool,
     ) -> tuple[Object, bool]:
         """The object after the patch, and whether an apply made it."""
-        change = patch.decode(body, content_type)
         record = self.store.get(kind.resource, namespace, name)
         if record is None:
             if content_type != "application/apply-patch+yaml" or sub or not isinstance(change, dict):
@@ -253,10 +250,9 @@ class Objects:
             raise invalid(kind, name, "spec.containers", "Required value")
 
     def delete(
-        self, kind: Kind, namespace: str, name: str, body: bytes, query: Mapping[str, str], *, dry: bool
+        self, kind: Kind, namespace: str, name: str, options: Any, query: Mapping[str, str], *, dry: bool
     ) -> Object:
         """Delete one object: a pod that runs gets its grace, all else goes at once (its dependents follow)."""
-        options: Any = patch.decode(body, "application/json") if body.strip() else {}
         if not isinstance(options, dict):
             raise bad_request("DeleteOptions is no object")
         record = self.record(kind, namespace, name)

@@ -30,6 +30,16 @@ MERGE_KEYS = {
     "taints": "key",
     "addresses": "type",
 }
+TYPES = frozenset(
+    (
+        "application/json",
+        "application/yaml",
+        "application/json-patch+json",
+        "application/merge-patch+json",
+        "application/strategic-merge-patch+json",
+        "application/apply-patch+yaml",
+    )
+)
 MERGED_SETS = frozenset(("finalizers",))
 
 
@@ -163,6 +173,8 @@ def json_patch(target: Any, operations: Any) -> Any:
 
 def decode(body: bytes, content_type: str) -> Any:
     """The body of a write. Raises Refusal for what is neither JSON nor (in apply) YAML."""
+    if content_type not in TYPES:
+        raise Refusal(415, "UnsupportedMediaType", f"the body of the request was in an unknown format: {content_type}")
     try:
         if content_type.endswith("yaml"):
             import yaml

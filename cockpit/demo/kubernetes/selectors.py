@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from cockpit.demo.kubernetes.kinds import Kind
-from cockpit.demo.kubernetes.refusals import Refusal, bad_request
+from cockpit.demo.kubernetes.refusals import bad_request
 from cockpit.demo.kubernetes.store import Record
 
 Accepts = Callable[[Record], bool]
@@ -55,12 +55,7 @@ def _field_term(kind: Kind, term: str, whole: str) -> Accepts:
     if field == "metadata.namespace" and kind.namespaced:
         return lambda record: (record.namespace == value) is wanted
     if field not in kind.fields:
-        raise Refusal(
-            400,
-            "BadRequest",
-            f'Unable to find "{kind.group_version}, Resource={kind.resource}" that match label selector "", '
-            f'field selector "{whole}": field label not supported: {field}',
-        )
+        raise bad_request(f"field label not supported: {field}")
     return lambda record: (record.fields.get(field, "") == value) is wanted
 
 
