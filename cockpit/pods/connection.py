@@ -246,7 +246,13 @@ class Connection:
         except http.InvalidURL as error:
             raise errors.Refused(f"{where}: the server {self._access.server!r} is not a URL") from error
         except (http.ClientError, TimeoutError, OSError) as error:
-            why = "no answer in time" if isinstance(error, TimeoutError) else f"the connection was cut: {_brief(error)}"
+            match error:
+                case TimeoutError():
+                    why = "no answer in time"
+                case http.ClientPayloadError():
+                    why = "the connection was cut in the middle of an answer"
+                case _:
+                    why = f"the connection was cut: {_brief(error)}"
             if sent:
                 raise errors.UnknownOutcome(f"{where}: sent, but {why}") from error
             raise errors.Unreachable(f"{where}: {why}") from error
