@@ -26,16 +26,17 @@ ANNOUNCE_BYTES = 64 * 1024
 """Noise of login scripts that may stand before the announcement."""
 ANNOUNCE_SECONDS = 3.0
 """How long a stop waits for the announcement of a command that was just sent."""
+ENDED_SECONDS = 1.0
 STOP_SECONDS = 8.0
 """For the second channel to end the processes and to look."""
 TERM_ROUNDS, KILL_ROUNDS = 15, 30
 """Tenths of a second from SIGTERM to SIGKILL, and from there to giving up."""
 
-_WRAPPER = (
-    '{{ read -r s </proc/$$/stat; }} 2>/dev/null; set -- "$1" ${{s##*) }}; printf "{mark} %s %s\\n" $$ "$5"; '
-    'exec "${{SHELL:-/bin/sh}}" -c "$1"'
-)
+_ANNOUNCE = '{{ read -r s </proc/$$/stat; }} 2>/dev/null; set -- ${{s##*) }}; printf "{mark} %s %s\\n" $2 $4'
+"""Run by a helper of the login shell, which is $2, its parent; $4 is the session. Then the login shell itself runs the
+command, as it would under ssh."""
 _STOPPER = r"""
+seen=0
 members() {
   found=
   for file in /proc/[0-9]*/stat; do
@@ -44,7 +45,7 @@ members() {
     pid=${file#/proc/}
     [ "$4" = SESSION ] && [ "$1" != Z ] && [ "$1" != X ] && found="$found ${pid%/stat}"
   done
-  [ -n "$found" ]
+  [ -n "$found" ] && seen=1
 }
 i=0
 while members; do
@@ -57,7 +58,7 @@ while members; do
   fi
   i=$((i+1)); sleep 0.1 2>/dev/null || sleep 1
 done
-echo MARK gone
+echo MARK gone $seen
 """
 
 _R = TypeVar("_R")
@@ -136,10 +137,20 @@ class Remote:
                 said += chunk.data[:1000]
         finally:
             running.close()
-        if f"{mark} gone".encode() in said:
+        if f"{mark} gone 1".encode() in said or await self._ended_by_itself():
             return Stopped(True)
         left = re.search(rb"left:([ \d]+)", said)
-        return Stopped(False, f"still running: process{left[1].decode()}" if left else "the host could not look")
+        return Stopped(False, f"still running: process{left[1].decode()}" if left else "its processes were not seen")
+
+    async def _ended_by_itself(self) -> bool:
+        """Nothing of its session was seen: it has just ended and says so, or another machine has answered."""
+        try:
+            async with asyncio.timeout(ENDED_SECONDS):
+                while not self.ending.known and await self._running.channel.read() is not None:
+                    pass
+        except TimeoutError:
+            pass
+        return self.ending.known
 
     async def _await_announcement(self) -> None:
         """A command that was only just sent may not have announced itself yet. What it says meanwhile is dropped."""
@@ -158,11 +169,11 @@ class Remote:
         """Take the announcement out of the first output; what stands before it was said by login scripts."""
         assert self._head is not None
         self._head += data
-        found = re.search(re.escape(self._mark) + rb" (\d+) (\d*)\r?\n", self._head)
+        found = re.search(re.escape(self._mark) + rb" (\d*) (\d*)\r?\n", self._head)
         if found is None:
             if len(self._head) <= ANNOUNCE_BYTES:
                 return b""
-        elif found[1] == found[2]:
+        elif found[1] and found[1] == found[2]:
             self._session = int(found[1])
         head = bytes(self._head) if found is None else bytes(self._head[: found.start()] + self._head[found.end() :])
         self._head = None
@@ -183,7 +194,7 @@ async def sent(pool: Pool, machine: Machine, command: str) -> AsyncIterator[Remo
     Raises errors.Unreachable, Denied and Refused when it was not started, UnknownOutcome when that is in doubt.
     """
     mark = secrets.token_hex(8)
-    line = f"exec /bin/sh -c {shlex.quote(_WRAPPER.format(mark=mark))} cockpit {shlex.quote(command)}"
+    line = f"/bin/sh -c {shlex.quote(_ANNOUNCE.format(mark=mark))}\n{command}"
     async with pool.channels(machine):
         starting = asyncio.ensure_future(pool.start(machine, line))
         try:
