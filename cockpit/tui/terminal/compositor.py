@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from textual import events
 from textual._compositor import ChopsUpdate, Compositor
 from textual.app import App
 from textual.screen import ModalScreen, Screen, ScreenResultType
@@ -50,6 +51,12 @@ class _CellPainting(Screen[ScreenResultType]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._compositor = CellCompositor()
+
+    async def _on_resize(self, event: events.Resize) -> None:
+        """A screen tells itself each size it takes; two sizes on their way at once would chase each other for ever."""
+        if event.size != self.app.size:
+            event.prevent_default()
+            event.stop()
 
     def _compositor_refresh(self) -> None:
         """What a batch holds back stays dirty, so that the end of the batch paints it."""

@@ -5,7 +5,7 @@ the event loop. Here painting waits while writes are queued and the newest state
 terminal that is gone swallows what is written and is reported as SIGHUP, once.
 
 Private API of textual 8.2.8 used: `Driver._app`, `LinuxDriver._file`, `_writer_thread`, `_key_thread`,
-`WriterThread._queue`, `XTermParser`. Each has a stall or hang-up test.
+`_get_terminal_size`, `WriterThread._queue`, `XTermParser`. Each has a stall or hang-up test.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Output:
     """The terminal as a file for textual's writer thread, unbuffered, so no lock is held while a write blocks."""
 
     def __init__(self, fileno: int, drained: Callable[[], None]) -> None:
-        self._fileno = fileno
+        self._fileno = _opened_anew(fileno)
         self._drained = drained
         self.gone = False
         self.discard = False
@@ -63,6 +63,17 @@ class _Output:
 
     def fileno(self) -> int:
         return self._fileno
+
+
+def _opened_anew(fileno: int) -> int:
+    """The same terminal without blocking, through a descriptor of our own: the flag on a shared one would reach the
+    shell. Where that is refused (after `su`) the given one, which blocks the writer thread at worst."""
+    flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK
+    with suppress(OSError):
+        return os.open(os.ttyname(fileno), flags)
+    with suppress(OSError):
+        return os.open(f"/proc/self/fd/{fileno}", flags)
+    return fileno
 
 
 class PacedDriver(LinuxDriver):
@@ -94,6 +105,14 @@ class PacedDriver(LinuxDriver):
             self._hold_painting()
             if not self._queued:
                 self._release()
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """Of the terminal itself: an exported COLUMNS does not follow a resize."""
+        try:
+            size = os.get_terminal_size(self._output.fileno())
+        except OSError:
+            return super()._get_terminal_size()
+        return size.columns or 80, size.lines or 24
 
     def start_application_mode(self) -> None:
         self._output.discard = False
@@ -129,6 +148,7 @@ class PacedDriver(LinuxDriver):
         patience, deadline = time.monotonic() + FLUSH_SECONDS, time.monotonic() + EXIT_SECONDS
         while thread.is_alive() and time.monotonic() < deadline:
             if time.monotonic() > patience:
+                self._output.discard = True
                 self._forget_unread()
             thread.join(0.01)
 
