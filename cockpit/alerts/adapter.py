@@ -20,6 +20,7 @@ from cockpit.model import errors
 from cockpit.model.changes import Change, Confirm, Reset
 
 INTERVAL_SECONDS = 15.0
+LEAST_SECONDS = 0.1
 ANSWER_SECONDS = 10.0
 ALERTS_MOST = 10_000
 _FRACTION = re.compile(r"\.(\d{6})\d+")
@@ -49,7 +50,7 @@ class AlertsAdapter:
 
     def __init__(self, source: MetricsSource) -> None:
         self.source = source
-        self._interval = min(source.interval, INTERVAL_SECONDS)
+        self._interval = min(max(source.interval, LEAST_SECONDS), INTERVAL_SECONDS)
 
     @property
     def name(self) -> str:

@@ -18,10 +18,11 @@ from cockpit.feeds.service import Service
 from cockpit.metrics import answer, exposition, queries, samples, selector, timing
 from cockpit.metrics.answer import Column, QueryError
 from cockpit.metrics.exposition import Family, Page, Sample
+from cockpit.metrics.history import History
 from cockpit.metrics.panel import Labels, Panel, unchanged
-from cockpit.metrics.prometheus import EXPLORED, assembled
+from cockpit.metrics.prometheus import LEAST_SECONDS, assembled
 from cockpit.metrics.queries import SERIES_MOST, Query
-from cockpit.metrics.samples import Ring, Samples
+from cockpit.metrics.samples import Samples
 from cockpit.model import clock, errors
 from cockpit.model.changes import Change, Confirm, Reset, Upsert
 
@@ -47,6 +48,7 @@ class DirectAdapter:
         self._wall = wall
         self._left_open = left_open
         self._queries = queries.of(source)
+        self._histories = {q.title: History(q.range_seconds, q.step) for q in self._queries if not q.fault}
         self._url = page_url(source.url)
         widest = max((query.range_seconds for query in self._queries), default=0.0) + samples.LOOKBACK_SECONDS
         self._samples = Samples(min(max(widest, KEEP_SECONDS), KEEP_MOST))
@@ -69,7 +71,7 @@ class DirectAdapter:
             shown: dict[str, Panel] = {}
             while True:
                 await self._scrape(service)
-                panels = [await self._panel(query) for query in self._queries]
+                panels = [await self._panel(query, self._histories.get(query.title)) for query in self._queries]
                 changed = tuple(p for p in panels if (old := shown.get(p.key)) is None or not unchanged(old, p))
                 if not shown:
                     yield Reset(tuple(panels))
@@ -78,14 +80,15 @@ class DirectAdapter:
                 else:
                     yield Confirm()
                 shown = {panel.key: panel for panel in panels}
-                await asyncio.sleep(self.source.interval)
+                await asyncio.sleep(max(LEAST_SECONDS, self.source.interval))
 
     async def explore(self, text: str, range_seconds: float) -> Panel:
         """Over what was read so far; a page that was never read is read now. Raises `model.errors`."""
         if not self._samples.rings:
             async with self._service() as service:
                 await self._scrape(service)
-        return await self._panel(Query(EXPLORED, text, range_seconds=range_seconds))
+        query = queries.typed(text, range_seconds)
+        return await self._panel(query, History(query.range_seconds, query.step))
 
     def _service(self) -> Service:
         return Service(self.source.name, self._url, self.source, username=self.source.username)
@@ -112,44 +115,43 @@ class DirectAdapter:
             return await asyncio.to_thread(exposition.parse, body, self.name)
         return exposition.parse(body, self.name)
 
-    async def _panel(self, query: Query) -> Panel:
+    async def _panel(self, query: Query, history: History | None) -> Panel:
         now = round(self._wall(), 3)
         end = timing.aligned(now, query.step)
         blank = queries.blank(self.source, query, end)
-        if query.fault:
+        if history is None:
             return blank
         try:
-            expression = selector.parse(query.text)
-            columns, current, more = await self._evaluated(expression, query, now, end)
+            current, more = await self._evaluate(selector.parse(query.text), history, now, end)
         except QueryError as error:
+            history.forget()
             return msgspec.structs.replace(blank, error=str(error), position=error.position)
-        series, dropped = await assembled(columns, current)
+        series, dropped = await assembled(history.columns, current)
         notes = (f"{self._samples.dropped} series of the page are not kept",) if self._samples.dropped else ()
         return msgspec.structs.replace(blank, series=series, more=more + dropped, warnings=notes)
 
-    async def _evaluated(
-        self, expression: selector.Expression, query: Query, now: float, end: float
-    ) -> tuple[dict[Labels, Column], dict[Labels, float], int]:
-        chosen: list[tuple[Labels, Ring]] = []
+    async def _evaluate(
+        self, expression: selector.Expression, history: History, now: float, end: float
+    ) -> tuple[dict[Labels, float], int]:
+        """Bring the history up to `end`; the values now, and how many series were beyond the cap."""
+        chosen = [pair for pair in self._samples.rings.items() if expression.selector.admits(pair[0])]
         columns: dict[Labels, Column] = {}
         current: dict[Labels, float] = {}
-        steps = [end - query.step * back for back in range(int(query.range_seconds // query.step), -1, -1)]
+        since = history.fetch_from(end)
+        steps = [end - history.step * back for back in range(round((end - since) / history.step), -1, -1)]
         turn = perf_counter() + answer.SLICE_SECONDS
-        for labels, ring in list(self._samples.rings.items()):
-            if expression.selector.admits(labels):
-                chosen.append((labels, ring))
-        for labels, ring in chosen[:SERIES_MOST]:
-            one = [(labels, ring)]
-            for column in samples.evaluate(one, expression, steps, self._left_open):
+        for pair in chosen[:SERIES_MOST]:
+            for column in samples.evaluate([pair], expression, steps, self._left_open):
                 if column.labels in columns:
                     raise QueryError("vector cannot contain metrics with the same labelset")
                 columns[column.labels] = column
-            for column in samples.evaluate(one, expression, (now,), self._left_open):
+            for column in samples.evaluate([pair], expression, (now,), self._left_open):
                 current[column.labels] = column.values[0]
             if perf_counter() > turn:
                 await asyncio.sleep(0)
                 turn = perf_counter() + answer.SLICE_SECONDS
-        return columns, current, max(0, len(chosen) - SERIES_MOST)
+        history.merge(since, end, columns.values())
+        return current, max(0, len(chosen) - SERIES_MOST)
 
 
 def page_url(url: str) -> str:

@@ -33,10 +33,8 @@ class Series(Struct, frozen=True, gc=False):
 
     @property
     def last(self) -> float | None:
-        """The current value, else the newest in the range."""
-        if self.value is not None:
-            return self.value
-        return self.values[-1] if self.values else None
+        """The current value: a series that has ended shows none, however many points it has."""
+        return self.value
 
     @property
     def legend(self) -> str:
@@ -90,12 +88,12 @@ class Panel(Struct, frozen=True, gc=False):
     @property
     def top(self) -> Series | None:
         """The series with the highest current value: the one to show where there is room for one."""
-        return max(self.series, key=lambda s: _rank(s.last), default=None)
+        return max(self.series, key=lambda s: _rank(s.value), default=None)
 
     @property
     def last(self) -> float | None:
-        """The highest current value."""
-        return None if self.top is None else self.top.last
+        """The highest current value; None when no series has one (any more)."""
+        return None if self.top is None else self.top.value
 
     @property
     def low(self) -> float | None:

@@ -26,10 +26,10 @@ GRACE_SECONDS = 5.0
 """Beyond that for the answer to arrive."""
 AT_ONCE = 4
 """Queries in flight at one server."""
+LEAST_SECONDS = 0.1
+"""Between two refreshes, whatever the configuration says."""
 LONG_QUERY = 1500
 """Characters from which a query goes as a POST form: proxies limit the length of a URL."""
-EXPLORED = "explore"
-"""Title of a typed query's panel."""
 
 _STATUSES = frozenset({400, 422, 503})
 """Statuses whose body says what is wrong with the query; a 503 may also be a server that is not ready."""
@@ -76,11 +76,11 @@ class PrometheusAdapter:
                 else:
                     yield Confirm()
                 shown = {panel.key: panel for panel in panels}
-                await asyncio.sleep(self.source.interval)
+                await asyncio.sleep(max(LEAST_SECONDS, self.source.interval))
 
     async def explore(self, text: str, range_seconds: float) -> Panel:
         """The panel of a query typed now. Raises `model.errors`; an error of the query is in the panel."""
-        query = Query(EXPLORED, text, range_seconds=range_seconds)
+        query = queries.typed(text, range_seconds)
         async with self._service() as service:
             return await self._panel(service, query, History(query.range_seconds, query.step))
 

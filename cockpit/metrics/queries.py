@@ -14,13 +14,19 @@ from cockpit.model import errors
 SERIES_MOST = 1000
 """Series that one panel keeps; the rest is counted."""
 
+EXPLORED = "explore"
+"""Title of a typed query's panel."""
+
 DEFAULTS = (
     MetricQuery(title="targets up", query="sum by (job) (up)", range="1h"),
     MetricQuery(title="scrape duration", query="max by (job) (scrape_duration_seconds)", unit="s", range="1h"),
     MetricQuery(title="samples", query="sum by (job) (scrape_samples_scraped)", range="1h"),
 )
 """For a Prometheus that has no queries in the configuration: what every Prometheus knows."""
-DIRECT_DEFAULTS = (
+DIRECT_EXPLORED = "explore"
+"""Title of a typed query's panel."""
+
+DEFAULTS = (
     MetricQuery(title="up", query="up", range="15m"),
     MetricQuery(title="scrape duration", query="scrape_duration_seconds", unit="s", range="15m"),
     MetricQuery(title="process cpu", query="rate(process_cpu_seconds_total[1m])", range="15m"),
@@ -35,6 +41,7 @@ class Query(Struct, frozen=True):
     text: str
     unit: str = ""
     range_seconds: float = 3600.0
+    """A multiple of the step."""
     fault: str = ""
 
     @property
@@ -51,10 +58,15 @@ def of(source: MetricsSource) -> tuple[Query, ...]:
         seen[query.title] = count = seen.get(query.title, 0) + 1
         title = query.title if count == 1 else f"{query.title} ({count})"
         try:
-            found.append(Query(title, query.query, query.unit, timing.duration(query.range)))
+            found.append(Query(title, query.query, query.unit, timing.stepped(timing.duration(query.range))))
         except errors.Refused as error:
             found.append(Query(title, query.query, query.unit, fault=f"range: {error}"))
     return tuple(found)
+
+
+def typed(text: str, range_seconds: float) -> Query:
+    """A query that was typed now."""
+    return Query(EXPLORED, text, range_seconds=timing.stepped(range_seconds))
 
 
 def blank(source: MetricsSource, query: Query, end: float) -> Panel:

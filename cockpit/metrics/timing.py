@@ -32,6 +32,12 @@ def step_for(range_seconds: float) -> float:
     return next((float(step) for step in _STEPS if step >= wanted), 86400.0 * math.ceil(wanted / 86400))
 
 
+def stepped(range_seconds: float) -> float:
+    """The range made longer to a whole number of its steps."""
+    step = step_for(range_seconds)
+    return math.ceil(range_seconds / step) * step
+
+
 def aligned(instant: float, step: float) -> float:
     """The newest multiple of `step` that is not after `instant`, so that two refreshes ask for the same moments."""
     return math.floor(instant / step) * step

@@ -145,7 +145,8 @@ def test_a_rate_counts_over_resets() -> None:
     kept = Samples(1000.0)
     for at, value in ((0, 100), (10, 110), (20, 5), (30, 15)):
         kept.add([Sample(X, float(value))], float(at))
-    assert read(kept, "rate(x[30s])", 30.0) == [(30.0, pytest.approx(25 / 30))]
+    ((at, value),) = read(kept, "rate(x[30s])", 30.0)
+    assert (at, value) == (30.0, pytest.approx(25 / 30))
     assert read(kept, "rate(x[5s])", 30.0) == []
 
 
