@@ -23,10 +23,7 @@ DEFAULTS = (
     MetricQuery(title="samples", query="sum by (job) (scrape_samples_scraped)", range="1h"),
 )
 """For a Prometheus that has no queries in the configuration: what every Prometheus knows."""
-DIRECT_EXPLORED = "explore"
-"""Title of a typed query's panel."""
-
-DEFAULTS = (
+DIRECT_DEFAULTS = (
     MetricQuery(title="up", query="up", range="15m"),
     MetricQuery(title="scrape duration", query="scrape_duration_seconds", unit="s", range="15m"),
     MetricQuery(title="process cpu", query="rate(process_cpu_seconds_total[1m])", range="15m"),
