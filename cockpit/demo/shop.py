@@ -100,16 +100,14 @@ _HISTORY = (
 """What is there before the server starts."""
 
 COMMITS = (
-    Commit("Cart: name the discount", "mira", {"shop/cart.py": _CART.replace("discount_percent", "percent")}),
-    Commit(
-        "Cart: keep the old name of the discount",
-        "lena",
-        {"shop/cart.py": _CART},
-    ),
     Commit("README: how to run the tests", "jonas", {"README": "A tiny shop.\n\n    python3 -m unittest\n"}),
+    Commit(
+        "Cart: a shorter word for the discount", "mira", {"shop/cart.py": _CART.replace("discount_percent", "percent")}
+    ),
+    Commit("Cart: the tests want the long word back", "lena", {"shop/cart.py": _CART}),
     Commit("README: prices are in cents", "mira", {"README": "A tiny shop. Prices are in cents.\n"}),
 )
-"""What the team pushes, over and over; the first one breaks the tests, the second mends them."""
+"""What the team pushes, over and over; the second one breaks the tests, the third mends them."""
 
 
 class SampleRepository:

@@ -139,8 +139,14 @@ def _bad(line: int, why: str) -> BadPipeline:
 def _read(text: str) -> _Node:
     import yaml
 
+    events, depth = [], 0
     try:
-        events = list(yaml.parse(text, Loader=yaml.SafeLoader))
+        # Given up as soon as it is too deep: the scanner's time grows with the square of that.
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MOST_DEPTH:
+                raise _bad(_line(event), f"nested deeper than {MOST_DEPTH}")
+            events.append(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _bad(mark.line + 1 if mark else 1, " ".join(str(error.problem or error).split())[:200]) from None
@@ -153,7 +159,7 @@ def _read(text: str) -> _Node:
         raise _bad(_line(documents[1]), "more than one document")
     content: list[object] = [*events[events.index(documents[0]) + 1 :]]
     content.reverse()
-    return _node(content, 1)
+    return _node(content)
 
 
 def _line(event: object) -> int:
@@ -161,15 +167,13 @@ def _line(event: object) -> int:
     return 1 if mark is None else int(mark.line) + 1
 
 
-def _node(events: list[object], depth: int) -> _Node:
+def _node(events: list[object]) -> _Node:
     """The next node of the reversed events."""
     import yaml
 
     event = events.pop()
     assert isinstance(event, yaml.Event)
     line = _line(event)
-    if depth > MOST_DEPTH:
-        raise _bad(line, f"nested deeper than {MOST_DEPTH}")
     if isinstance(event, yaml.AliasEvent):
         raise _bad(line, "aliases (*name) are not supported")
     if (tag := getattr(event, "tag", None)) is not None:
@@ -180,17 +184,17 @@ def _node(events: list[object], depth: int) -> _Node:
         case yaml.SequenceStartEvent():
             items: list[_Node] = []
             while not isinstance(events[-1], yaml.SequenceEndEvent):
-                items.append(_node(events, depth + 1))
+                items.append(_node(events))
             events.pop()
             return _List(line, items)
         case _:
             pairs: dict[str, tuple[int, _Node]] = {}
             while not isinstance(events[-1], yaml.MappingEndEvent):
-                key = _node(events, depth + 1)
+                key = _node(events)
                 if not isinstance(key, _Scalar):
                     raise _bad(key.line, "a key must be text")
                 if key.text in pairs:
                     raise _bad(key.line, f"{key.text!r} stands there twice")
-                pairs[key.text] = (key.line, _node(events, depth + 1))
+                pairs[key.text] = (key.line, _node(events))
             events.pop()
             return _Map(line, pairs)

@@ -54,7 +54,7 @@ async def run(
     """Run a command to its end, its output to `write` as it comes.
 
     Cancelled (a time-out is a cancel too), the tree gets SIGTERM, `grace_seconds`, SIGKILL, and its last output is
-    still written. Raises Lost, OSError, and what `write` raises, with the tree killed.
+    still written. `env` holds the cookie. Raises Lost and OSError (of `write`, too), with the tree killed.
     """
     ours, theirs = socket.socketpair()
     with ours:
@@ -71,28 +71,39 @@ async def run(
                 start_new_session=True,
             )
         assert process.stdout is not None
-        over = asyncio.create_task(_pump(process, process.stdout, write))
+        hearing = asyncio.create_task(_hear(ours, env.get(COOKIE, "")))
+        reading = asyncio.create_task(_pump(process.stdout, write, ours))
+        both = {hearing, reading}
         try:
-            await asyncio.shield(over)
+            await asyncio.wait(both)
         except asyncio.CancelledError:
             _order(ours, b"T")
-            await asyncio.wait({over}, timeout=grace_seconds)
+            await asyncio.wait(both, timeout=grace_seconds)
             raise
         finally:
             _order(ours, b"K")
-            if not over.done():
-                await asyncio.wait({over}, timeout=SWEEP_SECONDS)
-            over.cancel()
-            await process.wait()
-        return _verdict(ours)
+            _, stuck = await asyncio.wait(both, timeout=SWEEP_SECONDS)
+            for task in stuck:
+                task.cancel()
+            await asyncio.wait(both)
+            if not stuck:
+                await process.wait()
+        reading.result()
+        return hearing.result()
 
 
-async def _pump(
-    process: asyncio.subprocess.Process, stdout: asyncio.StreamReader, write: Callable[[bytes], Awaitable[None]]
-) -> None:
+async def _pump(stdout: asyncio.StreamReader, write: Callable[[bytes], Awaitable[None]], line: socket.socket) -> None:
+    """When it cannot be written any more, the tree is killed and the rest goes nowhere."""
+    failure: OSError | None = None
     while data := await stdout.read(CHUNK):
-        await write(data)
-    await process.wait()
+        if failure is None:
+            try:
+                await write(data)
+            except OSError as error:
+                failure = error
+                _order(line, b"K")
+    if failure is not None:
+        raise failure
 
 
 def _order(line: socket.socket, word: bytes) -> None:
@@ -102,17 +113,20 @@ def _order(line: socket.socket, word: bytes) -> None:
         return
 
 
-def _verdict(line: socket.socket) -> Ended:
+async def _hear(line: socket.socket, cookie: str) -> Ended:
+    """The supervisor's verdict. Without one its tree is killed here: it also holds the output open."""
     try:
-        word, _, number = line.recv(64).decode("ascii").partition(" ")
+        said = await asyncio.get_running_loop().sock_recv(line, 64)
     except OSError:
-        word, number = "", ""
+        said = b""
+    word, _, number = said.decode("ascii").partition(" ")
     match word:
         case "exit":
             return Ended(code=int(number))
         case "signal":
             return Ended(signal=int(number))
         case _:
+            await sweep(cookie)
             raise Lost("the step killed its supervisor")
 
 
