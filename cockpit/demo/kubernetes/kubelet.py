@@ -288,6 +288,9 @@ class Kubelets:
 
     async def _image_missing(self, key: Key, uid: str) -> None:
         seconds = FIRST_BACK_OFF
+        if dig(self._load(key, uid)["status"]["containerStatuses"][0], "state.waiting.reason") == "ImagePullBackOff":
+            seconds = LONGEST_BACK_OFF
+            await self._pause(seconds)
         while True:
             pod = self._load(key, uid)
             container = pod["spec"]["containers"][0]
