@@ -136,7 +136,8 @@ class Connection:
             async with self._session(access) as session:
                 with self._translated(sent=True):
                     response = await self._request(session, access, method, path, None, ANSWER_SECONDS, headers, data)
-                    answer = await _at_most(response, BODY_BYTES)
+                    async with response:
+                        answer = await _at_most(response, BODY_BYTES)
             if response.status == 401 and not last:
                 await self._refresh(access)
             elif response.status in (200, 201, 202):

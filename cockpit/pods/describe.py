@@ -54,7 +54,7 @@ def event_lines(found: Iterable[Event], now: float) -> Iterator[str]:
         age = UNKNOWN if seen is None else human_duration(now - seen)
         rows.append((age + times, event.type or "", event.reason or "", _line(event.message)))
     if len(rows) == 1:
-        yield "no events in the last hour or so: the cluster keeps them for a limited time"
+        yield "no events (a cluster keeps them for about an hour)"
         return
     widths = [max(len(row[place]) for row in rows) for place in range(3)]
     for row in rows:

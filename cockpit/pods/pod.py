@@ -39,8 +39,11 @@ class Pod(Struct, frozen=True, gc=False):
 
     @property
     def workload(self) -> str:
-        """The name people use for what it belongs to: a ReplicaSet's and a CronJob's job's suffix is cut off."""
-        if not self.owner:
+        """The name people use for what it belongs to: a ReplicaSet's and a CronJob's job's suffix is cut off.
+
+        The pod's own where nothing but a node (a static pod) owns it.
+        """
+        if not self.owner or self.owner_kind == "Node":
             return self.name
         if self.owner_kind == "ReplicaSet":
             return self.owner.rpartition("-")[0] or self.owner

@@ -64,15 +64,20 @@ class Rollout:
             now = await connection.get(self._path, Workload)
         except errors.NotFound as error:
             raise errors.Refused(f"{self.name} was deleted while it was rolled out") from error
-        if now.status.observed_generation < max(self._generation, now.metadata.generation or 0):
-            return Seen(0, _wanted(now), False, "waiting until its controller has seen the change")
-        match self._plural:
-            case "deployments":
-                return _deployment(now, self.name)
-            case "statefulsets":
-                return _stateful_set(now)
-            case _:
-                return _daemon_set(now)
+        return seen(self._plural, self.name, now, generation=self._generation)
+
+
+def seen(plural: str, name: str, now: Workload, *, generation: int) -> Seen:
+    """How far a rollout is that began with this generation. Raises errors.Refused when it has failed."""
+    if now.status.observed_generation < max(generation, now.metadata.generation or 0):
+        return Seen(0, _wanted(now), False, "waiting until its controller has seen the change")
+    match plural:
+        case "deployments":
+            return _deployment(now, name)
+        case "statefulsets":
+            return _stateful_set(now)
+        case _:
+            return _daemon_set(now)
 
 
 def _wanted(workload: Workload) -> int:

@@ -60,7 +60,8 @@ def test_what_is_no_pod_is_malformed(data: bytes) -> None:
         (owner("DaemonSet", "node-agent"), "node-agent"),
         (owner("Job", "backup-28391040"), "backup"),
         (owner("Job", "migrate-a"), "migrate-a"),
-        (owner("Node", "n1", controller=None), "web-5d9f-abc"),
+        (owner("Node", "n1"), "web-5d9f-abc"),
+        (owner("Thing", "t", controller=None), "web-5d9f-abc"),
         (None, "web-5d9f-abc"),
     ],
 )

@@ -1,0 +1,270 @@
+"""Restart and rollout through the task manager, on the simulator; and what can be looked into."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from cockpit.config.settings import PodsSource, Settings
+from cockpit.demo.kubernetes.faults import Fault
+from cockpit.demo.kubernetes.simulator import Simulator, simulator
+from cockpit.model import errors
+from cockpit.pods.pod import Pod
+from cockpit.session.pane import Pane
+from cockpit.session.pods import build
+from cockpit.tasks.action import Job, Risk, State
+from cockpit.tasks.manager import TaskManager
+from cockpit.tasks.records import TaskRecord
+
+SOON = 30.0
+
+
+@pytest.fixture
+async def sim(tmp_path: Path) -> AsyncIterator[Simulator]:
+    async with simulator(tmp_path, pace=0.05) as running:
+        yield running
+
+
+@pytest.fixture
+async def bare_sim(tmp_path: Path) -> AsyncIterator[Simulator]:
+    async with simulator(tmp_path, scenery=False, pace=0.05) as running:
+        yield running
+
+
+@pytest.fixture
+async def tasks(tmp_path: Path) -> AsyncIterator[TaskManager]:
+    async with TaskManager.open(tmp_path / "state") as manager:
+        yield manager
+
+
+@asynccontextmanager
+async def live(sim: Simulator, **settings: Any) -> AsyncIterator[Pane[Pod]]:
+    pane = build(Settings(pods=[PodsSource(name="demo", kubeconfig=str(sim.kubeconfig), **settings)]))
+    running = asyncio.create_task(pane.feed.run())
+    try:
+        assert await pane.feed.until(lambda: len(pane.feed.items) > 0, SOON), pane.feed.overall
+        yield pane
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+def put(sim: Simulator, name: str, **spec: Any) -> None:
+    container = {"name": "c", "image": "busybox:1"}
+    statuses = [{"name": "c", "ready": True, "restartCount": 0, "state": {"running": {}}}]
+    body = {
+        "metadata": {"namespace": "lab", "name": name},
+        "spec": {"containers": [container], **spec},
+        "status": {"phase": "Running", "containerStatuses": statuses},
+    }
+    sim.put(body)
+
+
+def of(pane: Pane[Pod], workload: str) -> list[Pod]:
+    return [pod for pod in pane.feed.items.values() if pod.workload == workload]
+
+
+def job(pane: Pane[Pod], action: str, pods: Sequence[Pod]) -> Job:
+    chosen = next(a for a in pane.actions if a.id == action)
+    assert chosen.disabled(pods) is None
+    return chosen.bind(pods, {})
+
+
+async def done(tasks: TaskManager, work: Job) -> TaskRecord:
+    async with asyncio.timeout(SOON):
+        return await tasks.submit(work).done()
+
+
+async def test_restart_waits_until_the_pod_is_gone(sim: Simulator, tasks: TaskManager) -> None:
+    async with live(sim) as pane:
+        old = of(pane, "cart")
+        work = job(pane, "pods.restart", old[:1])
+        assert (work.risk, work.sentence) == (Risk.DISRUPTIVE, f"Restart pod {old[0].path} in demo")
+        ended = await done(tasks, work)
+        assert (ended.state, ended.why) == (State.SUCCEEDED, "")
+        assert sim.store.get("pods", old[0].namespace, old[0].name) is None
+        assert await pane.feed.until(
+            lambda: old[0].key not in pane.feed.items and len(of(pane, "cart")) == len(old), SOON
+        )
+
+
+async def test_a_bare_pod_is_destructive_and_says_so(bare_sim: Simulator, tasks: TaskManager) -> None:
+    put(bare_sim, "lonely")
+    async with live(bare_sim) as pane:
+        work = job(pane, "pods.restart", list(pane.feed.items.values()))
+        assert work.risk is Risk.DESTRUCTIVE
+        assert "DELETES lab/lonely for good" in work.sentence
+        assert (await done(tasks, work)).state is State.SUCCEEDED
+        assert await pane.feed.until(lambda: not pane.feed.items, SOON)
+
+
+async def test_another_pod_of_the_same_name_is_left_alone(bare_sim: Simulator, tasks: TaskManager) -> None:
+    put(bare_sim, "web")
+    async with live(bare_sim) as pane:
+        work = job(pane, "pods.restart", list(pane.feed.items.values()))
+        bare_sim.remove("lab", "web")
+        put(bare_sim, "web")
+        ended = await done(tasks, work)
+        assert ended.state is State.FAILED
+        assert "replaced" in ended.why
+        assert bare_sim.store.get("pods", "lab", "web") is not None
+        bare_sim.remove("lab", "web")
+        ended = await done(tasks, work)
+        assert (ended.state, ended.why) == (State.FAILED, "pod lab/web is gone already")
+
+
+async def test_a_batch_tells_each_outcome(sim: Simulator, tasks: TaskManager) -> None:
+    async with live(sim) as pane:
+        pods = [*of(pane, "cart"), of(pane, "search")[0]]
+        work = job(pane, "pods.restart", pods)
+        assert work.sentence.startswith("Restart 4 pods (")
+        sim.remove(pods[1].namespace, pods[1].name)
+        ended = await done(tasks, work)
+        assert ended.state is State.FAILED
+        assert [t.state for t in ended.targets] == [
+            State.SUCCEEDED,
+            State.FAILED,
+            State.SUCCEEDED,
+            State.SUCCEEDED,
+        ]
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault("cut", verb="delete"), Fault("html", verb="delete", status=502)], ids=["cut", "502"]
+)
+async def test_a_lost_answer_leaves_the_outcome_unknown(bare_sim: Simulator, tasks: TaskManager, fault: Fault) -> None:
+    put(bare_sim, "web")
+    async with live(bare_sim) as pane:
+        work = job(pane, "pods.restart", list(pane.feed.items.values()))
+        bare_sim.faults.add(Fault(kind, verb="delete", status=502))
+        ended = await done(tasks, work)
+        assert ended.state is State.UNKNOWN
+        assert "sent, but" in ended.why
+        assert bare_sim.api.requests["delete"] == 1
+
+
+async def test_no_connection_is_a_plain_failure(bare_sim: Simulator, tasks: TaskManager) -> None:
+    put(bare_sim, "web")
+    async with live(bare_sim) as pane:
+        work = job(pane, "pods.restart", list(pane.feed.items.values()))
+    bare_sim.kubeconfig.write_text(bare_sim.kubeconfig.read_text().replace(bare_sim.url, "https://127.0.0.1:9"))
+    ended = await done(tasks, work)
+    assert ended.state is State.FAILED
+    assert "no connection to https://127.0.0.1:9" in ended.why
+
+
+async def test_told_to_wait_is_tried_again(bare_sim: Simulator, tasks: TaskManager) -> None:
+    put(bare_sim, "web")
+    async with live(bare_sim) as pane:
+        work = job(pane, "pods.restart", list(pane.feed.items.values()))
+        bare_sim.faults.add(Fault("status", verb="delete", status=429, retry_after=0))
+        assert (await done(tasks, work)).state is State.SUCCEEDED
+        assert bare_sim.api.requests["delete"] == 2
+
+
+async def test_a_cancel_after_the_deletion_says_that_it_goes_on(tmp_path: Path, tasks: TaskManager) -> None:
+    async with simulator(tmp_path) as slow, live(slow) as pane:
+        old = of(pane, "cart")[0]
+        task = tasks.submit(job(pane, "pods.restart", [old]))
+        assert await pane.feed.until(lambda: pane.feed.items[old.key].status == "Terminating", SOON)
+        tasks.cancel(task.id)
+        async with asyncio.timeout(SOON):
+            ended = await task.done()
+        assert ended.state is State.FAILED
+        assert "goes on" in ended.why
+
+
+async def test_rollout_restart_is_watched_to_its_end(sim: Simulator, tasks: TaskManager) -> None:
+    async with live(sim) as pane:
+        old = of(pane, "cart")
+        work = job(pane, "pods.rollout", old)
+        assert [t.name for t in work.targets] == ["shop/cart"]
+        ended = await done(tasks, work)
+        assert (ended.state, ended.why) == (State.SUCCEEDED, "")
+        assert (ended.done, ended.total) == (len(old), len(old))
+        new = {pod.key for pod in old}.isdisjoint
+        assert await pane.feed.until(lambda: new(p.key for p in of(pane, "cart")), SOON)
+
+
+async def test_what_cannot_be_rolled_out_is_greyed(bare_sim: Simulator) -> None:
+    put(bare_sim, "lonely")
+    async with live(bare_sim) as pane:
+        rollout = next(a for a in pane.actions if a.id == "pods.rollout")
+        assert rollout.disabled(list(pane.feed.items.values())) == "no controller owns lab/lonely"
+
+
+async def lines(pane: Pane[Pod], view: str, pod: Pod, count: int = 10_000) -> list[str]:
+    chosen = next(v for v in pane.views if v.id == view)
+    found: list[str] = []
+    async with asyncio.timeout(SOON), aclosing(cast("Any", chosen.lines(pod))) as stream:
+        async for line in stream:
+            found.append(line)
+            if len(found) == count:
+                break
+    return found
+
+
+async def test_logs_follow_byte_safe_and_closing_ends_the_request(bare_sim: Simulator) -> None:
+    put(bare_sim, "web")
+    async with live(bare_sim) as pane:
+        (pod,) = pane.feed.items.values()
+        bare_sim.log("lab", "web", "c", "first")
+        bare_sim.log("lab", "web", "c", b"bad \xff\xfe byte")
+        bare_sim.log("lab", "web", "c", "x" * 70_000)
+        following = asyncio.create_task(lines(pane, "pods.logs", pod, 5))
+        await until(lambda: len(bare_sim.api.streams) == 2)
+        bare_sim.log("lab", "web", "c", "last")
+        found = await following
+        assert found[:2] == ["first", "bad \ufffd\ufffd byte"]
+        assert [len(line) for line in found[2:4]] == [65536, 70_000 - 65536]
+        assert found[4] == "last"
+        await until(lambda: len(bare_sim.api.streams) == 1)
+
+
+async def test_several_containers_are_prefixed(sim: Simulator) -> None:
+    async with live(sim) as pane:
+        found = await lines(pane, "pods.logs", of(pane, "storefront")[0], 20)
+        prefixes = {line.partition(" ")[0] for line in found}
+        assert all(prefix.startswith("[") and prefix.endswith("]") for prefix in prefixes)
+
+
+async def test_previous_logs_events_description_and_yaml(sim: Simulator) -> None:
+    async with live(sim) as pane:
+        pod = next(p for p in of(pane, "recommendations") if p.restarts)
+        assert await lines(pane, "pods.previous", pod)
+        events = await lines(pane, "pods.events", pod)
+        assert events[0].split()[:2] == ["LAST", "SEEN"]
+        assert any("BackOff" in line for line in events)
+        described = await lines(pane, "pods.describe", pod)
+        assert f"Owner:      ReplicaSet/{pod.owner}" in described
+        assert "Conditions:" in described
+        yaml = await lines(pane, "pods.yaml", pod)
+        assert f"  name: {pod.name}" in yaml
+        assert not any("managedFields" in line for line in yaml)
+        calm = of(pane, "search")[0]
+        previous = next(v for v in pane.views if v.id == "pods.previous")
+        assert previous.disabled(calm) == "no container of it has been restarted"
+        with pytest.raises(errors.Refused, match="has been restarted"):
+            await lines(pane, "pods.previous", calm)
+
+
+async def test_a_pod_that_is_gone_is_not_found(bare_sim: Simulator) -> None:
+    put(bare_sim, "web")
+    async with live(bare_sim) as pane:
+        (pod,) = pane.feed.items.values()
+        bare_sim.remove("lab", "web")
+        put(bare_sim, "web")
+        for view in ("pods.logs", "pods.describe"):
+            with pytest.raises(errors.NotFound, match="another one bears its name"):
+                await lines(pane, view, pod)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON):
+        while not holds():
+            await asyncio.sleep(0.01)
