@@ -7,6 +7,7 @@ import base64
 from collections.abc import Mapping, Set
 from types import TracebackType
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -38,6 +39,7 @@ class Service:
     def __init__(self, name: str, url: str, secret: Secret, *, username: str = "") -> None:
         """`name` stands before every message. With `username` the secret is a basic-auth password."""
         self.name = name
+        self._where = f"{name}: {_host(url)}"
         self._url = url if url.endswith("/") else url + "/"
         self._secret = secret
         self._username = username
@@ -91,7 +93,7 @@ class Service:
         headers = {"Authorization": self._authorization} if self._authorization else {}
         body = bytearray()
         try:
-            with http.translated(self.name):
+            with http.translated(self._where):
                 async with (
                     asyncio.timeout(seconds),
                     client.stream(
@@ -110,7 +112,7 @@ class Service:
                             )
                     return Answer(response.status_code, body)
         except TimeoutError as error:
-            raise errors.Unreachable(f"{self.name}: no answer within {seconds:g} s") from error
+            raise errors.Unreachable(f"{self._where}: no answer within {seconds:g} s") from error
 
     async def _renewed(self, refused: str) -> bool:
         """Whether there is another secret now than the one that was refused."""
@@ -127,3 +129,11 @@ class Service:
         if self._username:
             return "Basic " + base64.b64encode(f"{self._username}:{value}".encode()).decode()
         return f"Bearer {value}" if value else ""
+
+
+def _host(url: str) -> str:
+    """For messages: a url may hold a password."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""

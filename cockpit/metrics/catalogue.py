@@ -98,23 +98,26 @@ class PrometheusCatalogue:
         from prometheus_api_client.exceptions import PrometheusApiClientException
         from prometheus_api_client.prometheus_connect import PrometheusConnect
         from requests import RequestException, Session
+        from requests.exceptions import InvalidURL
         from urllib3.util.retry import Retry
 
         where = self._source.name
-        if self._client is None:
-            session = Session()
-            session.trust_env = False
-            self._client = PrometheusConnect(
-                url=self._source.url.rstrip("/"), session=session, retry=Retry(0), timeout=int(TIMEOUT_SECONDS)
-            )
-        self._client.headers = {"Accept-Encoding": "identity", **self._authorization(token)}
         try:
+            if self._client is None:
+                session = Session()
+                session.trust_env = False
+                self._client = PrometheusConnect(
+                    url=self._source.url.rstrip("/"), session=session, retry=Retry(0), timeout=int(TIMEOUT_SECONDS)
+                )
+            self._client.headers = {"Accept-Encoding": "identity", **self._authorization(token)}
             return ask(self._client)
         except PrometheusApiClientException as error:
             said = " ".join(str(error)[:200].split())
             if "HTTP Status Code 401" in said or "HTTP Status Code 403" in said:
                 raise errors.Denied(f"{where}: refused; check the token of this source") from error
             raise errors.Refused(f"{where}: {said}") from error
+        except InvalidURL as error:
+            raise errors.Refused(f"{where}: the url is none; write it like http://localhost:9090") from error
         except RequestException as error:
             raise errors.Unreachable(f"{where}: {type(error).__name__}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -156,4 +156,8 @@ class DirectAdapter:
 
 def page_url(url: str) -> str:
     """The page that is meant: a url without a path means its `/metrics`."""
-    return url.rstrip("/") + "/metrics" if urlsplit(url).path in ("", "/") else url
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return url  # refused with the reason when it is opened
+    return url.rstrip("/") + "/metrics" if path in ("", "/") else url

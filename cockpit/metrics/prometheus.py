@@ -15,7 +15,7 @@ from cockpit.feeds.service import Service
 from cockpit.metrics import answer, queries, timing
 from cockpit.metrics.answer import Column, Data, QueryError
 from cockpit.metrics.history import EMPTY, History
-from cockpit.metrics.panel import Labels, Panel, Series, make_series, unchanged
+from cockpit.metrics.panel import Labels, Panel, Series, unchanged
 from cockpit.metrics.queries import SERIES_MOST, Query
 from cockpit.model import clock, errors
 from cockpit.model.changes import Change, Confirm, Reset, Upsert
@@ -162,7 +162,7 @@ async def assembled(
         column = columns.get(labels)
         times: array[float] = EMPTY if column is None else column.times
         values: array[float] = EMPTY if column is None else column.values
-        series.append(make_series(labels, current.get(labels), times, values))
+        series.append(Series(labels, current.get(labels), times, values))
         if perf_counter() > turn:
             await asyncio.sleep(0)
             turn = perf_counter() + answer.SLICE_SECONDS

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cockpit.config.settings import MetricQuery, MetricsSource
+from cockpit.config.settings import MetricQuery, MetricsSource, Settings
 from cockpit.feeds.feed import Feed
 from cockpit.feeds.service import Service
 from cockpit.metrics import prometheus
@@ -21,6 +21,7 @@ from cockpit.metrics.direct import DirectAdapter
 from cockpit.metrics.panel import Panel
 from cockpit.metrics.prometheus import PrometheusAdapter
 from cockpit.model import errors, health
+from cockpit.session import metrics
 
 SECONDS = 20.0
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -235,3 +236,17 @@ async def test_a_large_page_does_not_stop_the_loop() -> None:
         assert len(found.series) == 155 and found.more == 0
         whole = await adapter.explore("x", 60.0)
         assert (len(whole.series), whole.more) == (1000, 14_000)
+
+
+@pytest.mark.parametrize("direct", [False, True])
+@pytest.mark.parametrize(
+    "url", ["localhost:9090", "ftp://x", "http://[::1", "", "http://", "http://exa mple", "http://a:99999"]
+)
+async def test_a_url_that_is_none_is_refused_in_one_line(url: str, direct: bool) -> None:
+    pane = metrics.build(Settings(metrics=[source(url, direct=direct)]))
+    with pytest.raises(errors.SourceError) as caught:
+        await pane.explore("prom", "up")
+    assert "\n" not in str(caught.value)
+    if not direct:
+        with pytest.raises(errors.SourceError):
+            await pane.complete("prom", "u", 1)

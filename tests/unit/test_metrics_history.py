@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cockpit.metrics import timing
 from cockpit.metrics.answer import Column
 from cockpit.metrics.history import History
-from cockpit.metrics.panel import Labels, make_series, same
+from cockpit.metrics.panel import Labels, Series, same
 
 STEP, RANGE = 10.0, 200.0
 
@@ -51,15 +51,15 @@ def test_only_new_steps_and_a_small_overlap_are_asked_for() -> None:
 
 
 def test_statistics_leave_out_what_is_not_finite() -> None:
-    series = make_series((), 1.0, array("d", [1, 2, 3, 4]), array("d", [math.nan, 2.0, math.inf, 4.0]))
+    series = Series((), 1.0, array("d", [1, 2, 3, 4]), array("d", [math.nan, 2.0, math.inf, 4.0]))
     assert (series.low, series.high, series.average) == (2.0, 4.0, 3.0)
-    empty = make_series((), None, array("d", [1]), array("d", [math.nan]))
+    empty = Series((), None, array("d", [1]), array("d", [math.nan]))
     assert (empty.low, empty.high, empty.average) == (None, None, None)
 
 
 def test_an_unchanged_nan_is_no_change() -> None:
     def one() -> object:
-        return make_series((("a", "b"),), math.nan, array("d", [1.0]), array("d", [math.nan]))
+        return Series((("a", "b"),), math.nan, array("d", [1.0]), array("d", [math.nan]))
 
     assert same(one(), one())  # type: ignore[arg-type]
 

@@ -16,16 +16,14 @@ from cockpit.metrics import queries
 from cockpit.metrics.catalogue import About
 from cockpit.metrics.columns import METRICS_COLUMNS, value_text
 from cockpit.metrics.completion import complete
-from cockpit.metrics.panel import Panel, Position, make_series
+from cockpit.metrics.panel import Panel, Position, Series
 from cockpit.metrics.report import report
 from cockpit.metrics.sparkline import sparkline
 from cockpit.metrics.views import described
 from cockpit.model import errors, health
 from cockpit.session import metrics
 
-SERIES = make_series(
-    (("__name__", "up"), ("job", 'a"b')), math.inf, array("d", [0, 50, 100]), array("d", [1, math.nan, 3])
-)
+SERIES = Series((("__name__", "up"), ("job", 'a"b')), math.inf, array("d", [0, 50, 100]), array("d", [1, math.nan, 3]))
 PANEL = Panel(
     source="prom",
     title="up",
