@@ -122,8 +122,6 @@ class Feed(Generic[T]):
                 raise errors.Unreachable("the stream ended")
             except errors.SourceError as error:
                 failure: Exception = error
-            except TimeoutError:
-                failure = errors.Unreachable(f"silent for more than {adapter.silence:g} s")
             except ExceptionGroup as group:
                 failure = _first_source_error(group)
             except Exception as error:
@@ -141,8 +139,13 @@ class Feed(Generic[T]):
         stream = cast("AsyncGenerator[Change[T], None]", adapter.watch())
         async with aclosing(stream):
             while True:
-                async with asyncio.timeout(adapter.silence):
-                    change = await anext(stream, None)
+                try:
+                    async with asyncio.timeout(adapter.silence) as limit:
+                        change = await anext(stream, None)
+                except TimeoutError as error:
+                    if not limit.expired():  # the adapter's own
+                        raise errors.Unreachable(f"timed out: {error}" if str(error) else "timed out") from error
+                    raise errors.Unreachable(f"silent for more than {adapter.silence:g} s") from error
                 if change is None:
                     return
                 self._take(adapter.name, change)
@@ -220,8 +223,9 @@ class Feed(Generic[T]):
                 owned.update(new)
                 self._put(new)
             case Remove(keys=keys):
-                owned.difference_update(keys)
-                self._drop(keys)
+                gone = owned.intersection(keys)
+                owned.difference_update(gone)
+                self._drop(gone)
             case Confirm():
                 return
         self._changed.set()
