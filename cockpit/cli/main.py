@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sys
@@ -105,10 +106,19 @@ def cockpit(
         )
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("this is no terminal; for a report use: cockpit --snapshot")
-    settings = setup.settings()
-    from cockpit.tui.app import run as run_terminal
+    ctx.exit(_terminal(setup))
 
-    ctx.exit(run_terminal(settings, read_only=settings.ui.read_only, config_path=setup.path))
+
+def _terminal(setup: Setup) -> int:
+    settings = setup.settings()
+    factory = None
+    if setup.path is None:
+        from cockpit.session.discover import open_discovered
+
+        factory = functools.partial(open_discovered, settings, read_only=settings.ui.read_only)
+    from cockpit.tui.app import run
+
+    return run(settings, read_only=settings.ui.read_only, config_path=setup.path, session_factory=factory)
 
 
 def main() -> NoReturn:

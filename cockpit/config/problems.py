@@ -58,6 +58,9 @@ def _of_value(value: Any, kind: Any, path: Path) -> Iterator[Problem]:
     elif _is_struct(element) and isinstance(value, list):
         for index, item in enumerate(value):
             yield from _of_value(item, element, (*path, index))
+    elif typing.get_origin(kind) is dict and isinstance(value, dict):
+        for name, item in value.items():
+            yield from _of_value(item, typing.get_args(kind)[1], (*path, name))
     else:
         try:
             msgspec.convert(value, kind)
@@ -70,10 +73,10 @@ def _is_struct(kind: Any) -> bool:
 
 
 def _unknown(name: str, hints: Mapping[str, Any]) -> str:
-    if name.lower() in SECRETS and (base := _secret_base(name, hints)):
-        return (
-            f"a secret does not stand in the file; write {base}_env (a variable's name), {base}_file or {base}_command"
-        )
+    if name.lower() in SECRETS:
+        base = _secret_base(name, hints)
+        ways = f"write {base}_env (a variable's name), {base}_file or {base}_command" if base else "remove it"
+        return f"a secret does not stand in the file; {ways}"
     near = difflib.get_close_matches(name, hints, 1, 0.5)
     if near:
         return f"there is no key {name!r}; did you mean {near[0]!r}?"

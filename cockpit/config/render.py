@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -66,7 +67,7 @@ def _without_defaults(struct: msgspec.Struct) -> dict[str, Any]:
     for field in msgspec.structs.fields(struct):
         value = getattr(struct, field.name)
         default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
-        if value == default:
+        if value == default or (isinstance(default, str) and value == os.path.expanduser(default)):
             continue
         match value:
             case msgspec.Struct():

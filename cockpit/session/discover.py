@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -11,6 +14,9 @@ from cockpit.fleet import discover as fleet
 from cockpit.metrics import discover as metrics
 from cockpit.pipelines import discover as pipelines
 from cockpit.pods import discover as pods
+
+if TYPE_CHECKING:
+    from cockpit.session.session import Session
 
 
 def quick() -> Settings:
@@ -26,3 +32,17 @@ async def network(settings: Settings) -> Settings:
         metrics=settings.metrics or found_metrics,
         pipelines=settings.pipelines or found_pipelines,
     )
+
+
+@asynccontextmanager
+async def open_discovered(settings: Settings, *, read_only: bool = False) -> AsyncIterator[Session]:
+    """`open_session` once the network was asked: for the terminal, which paints before it opens its session."""
+    opener = await asyncio.to_thread(_import)
+    async with opener(await network(settings), read_only=read_only) as session:
+        yield session
+
+
+def _import() -> Callable[..., AbstractAsyncContextManager[Session]]:
+    from cockpit.session.session import open_session
+
+    return open_session
