@@ -196,13 +196,19 @@ def shop(tmp_path: Path, need: Callable[[str, str], str]) -> Iterator[Shop]:
 
 
 @pytest.fixture
-async def ci(tmp_path: Path, shop: Shop) -> AsyncIterator[Served]:
-    """A running server over the sample repository."""
+async def stopped(tmp_path: Path, shop: Shop) -> AsyncIterator[Served]:
+    """A server over the sample repository, not started yet."""
     served = Served(tmp_path, shop)
-    await served.start()
     try:
         yield served
     finally:
         await served.client.aclose()
         if served.process is not None and served.process.poll() is None:
             served.stop()
+
+
+@pytest.fixture
+async def ci(stopped: Served) -> Served:
+    """A running server over the sample repository."""
+    await stopped.start()
+    return stopped
