@@ -53,7 +53,11 @@ class Context:
 def read_context(path: str, name: str, *, where: str) -> Context:
     """Blocking. Raises errors.Denied with the mend; `path` may be several, joined as in $KUBECONFIG."""
     merged = _merged(path, where)
-    contexts = {str(entry.get("name")): entry.get("context") or {} for entry in merged["contexts"]}
+    contexts = {
+        str(entry.get("name")): entry["context"]
+        for entry in merged["contexts"]
+        if isinstance(entry.get("context"), dict)
+    }
     known = f"contexts there: {', '.join(sorted(contexts)[:20])}" if contexts else "there is no context in it"
     name = name or str(merged["current-context"] or "")
     if not name:
@@ -110,9 +114,12 @@ def _merged(path: str, where: str) -> dict[str, Any]:
         merged["current-context"] = merged["current-context"] or loaded.get("current-context")
         for section in ("clusters", "contexts", "users"):
             taken = {entry.get("name") for entry in merged[section]}
+            entries = loaded.get(section) or []
+            if not isinstance(entries, list):
+                raise errors.Denied(f"{where}: {section} of {file} is not a list")
             merged[section] += [
                 _absolute(entry, file.parent)
-                for entry in loaded.get(section) or ()
+                for entry in entries
                 if isinstance(entry, dict) and entry.get("name") not in taken
             ]
     if not read:
@@ -152,7 +159,10 @@ def _access(chosen: Context, credential: Credential | None, where: str) -> Acces
             f"{where}: auth-provider {provider.get('name')!r} is gone from Kubernetes; use its exec plugin"
         )
     server = str(cluster["server"]).rstrip("/")
-    authorization = f"Bearer {credential.token}" if credential and credential.token else _library_login(chosen, where)
+    given = f"Bearer {credential.token}" if credential and credential.token else _library_login(chosen, where)
+    authorization = given.strip()  # a token file usually ends with a newline
+    if not authorization.isprintable() or not authorization.isascii():
+        raise errors.Denied(f"{where}: the token of the kubeconfig holds characters that no token has")
     material: tuple[object, ...] = ()
     tls: ssl.SSLContext | None = None
     if server.startswith("https://"):

@@ -46,7 +46,11 @@ class _Answer(Struct, frozen=True):
 
 async def run_plugin(spec: Mapping[str, Any], cluster: Mapping[str, Any], *, where: str) -> Credential:
     """One run. `spec` is the user's `exec` section, `cluster` the cluster's section. Raises errors.Denied."""
-    command = [str(spec.get("command") or ""), *(str(arg) for arg in spec.get("args") or ())]
+    try:
+        command = [str(spec.get("command") or ""), *(str(arg) for arg in spec.get("args") or ())]
+        environment = _environment(spec, cluster)
+    except (TypeError, KeyError) as error:
+        raise errors.Denied(f"{where}: args and env of the kubeconfig's exec section are not as they should") from error
     shown = " ".join(command)
     if not command[0]:
         raise errors.Denied(f"{where}: the kubeconfig's exec section names no command")
@@ -55,7 +59,7 @@ async def run_plugin(spec: Mapping[str, Any], cluster: Mapping[str, Any], *, whe
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
-            env=_environment(spec, cluster),
+            env=environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

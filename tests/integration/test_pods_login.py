@@ -1,0 +1,251 @@
+"""Kubeconfigs, credential plugins and what they must never do; a server that is killed and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import stat
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cockpit.config.settings import PodsSource, Settings
+from cockpit.demo.kubernetes.simulator import Simulator, simulator
+from cockpit.model import errors, health
+from cockpit.pods import plugin
+from cockpit.pods.connection import Cluster
+from cockpit.pods.pod import Pod
+from cockpit.session.pane import Pane
+from cockpit.session.pods import build
+
+SOON = 30.0
+PODS = "/api/v1/pods"
+
+
+@pytest.fixture
+async def sim(tmp_path: Path) -> AsyncIterator[Simulator]:
+    async with simulator(tmp_path, scenery=False) as running:
+        yield running
+
+
+@asynccontextmanager
+async def pane_on(kubeconfig: Path) -> AsyncIterator[Pane[Pod]]:
+    pane = build(Settings(pods=[PodsSource(name="demo", kubeconfig=str(kubeconfig))]))
+    running = asyncio.create_task(pane.feed.run())
+    try:
+        yield pane
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def read(kubeconfig: Path | str, context: str = "") -> bytes:
+    cluster = Cluster(PodsSource(name="demo", kubeconfig=str(kubeconfig), context=context))
+    async with cluster.connected() as connection:
+        return await connection.body(PODS)
+
+
+def rewritten(sim: Simulator, user: dict[str, Any], name: str = "own") -> Path:
+    """A kubeconfig in a folder of its own, with another user section."""
+    config = yaml.safe_load(sim.kubeconfig.read_text())
+    config["users"][0]["user"] = user
+    folder = sim.folder / name
+    folder.mkdir()
+    path = folder / "config"
+    path.write_text("# a comment that must stay\n" + yaml.safe_dump(config))
+    return path
+
+
+def exec_user(sim: Simulator, script: str, **settings: Any) -> Path:
+    """A kubeconfig whose credential comes from a Python script beside it, by a relative path."""
+    path = rewritten(
+        sim,
+        {
+            "exec": {
+                "apiVersion": "client.authentication.k8s.io/v1",
+                "command": "./plugin",
+                "args": ["login"],
+                **settings,
+            }
+        },
+    )
+    program = path.parent / "plugin"
+    program.write_text(f"#!{sys.executable}\nimport json, os, sys, time\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def printing(status: str) -> str:
+    return (
+        "print(json.dumps({'apiVersion': 'client.authentication.k8s.io/v1', 'kind': 'ExecCredential', "
+        f"'status': {status}}}))"
+    )
+
+
+async def test_a_missing_kubeconfig_and_context_say_what_to_do(sim: Simulator) -> None:
+    with pytest.raises(errors.Denied, match="is missing; set kubeconfig"):
+        await read(sim.folder / "none")
+    with pytest.raises(errors.Denied, match=r"no context 'prod' in .*; contexts there: demo"):
+        await read(sim.kubeconfig, "prod")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "a: [", "{}", "\x00", "contexts: 3", "users: {a: b}", "current-context: x\ncontexts: [3]"]
+)
+async def test_a_broken_kubeconfig_is_denied_in_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    with pytest.raises(errors.Denied) as caught:
+        await read(path)
+    assert "\n" not in str(caught.value)
+
+
+async def test_several_files_are_merged_as_kubectl_does(sim: Simulator) -> None:
+    first = sim.folder / "first"
+    first.write_text(yaml.safe_dump({"current-context": "demo", "contexts": None}))
+    assert b'"items"' in await read(f"{first}{os.pathsep}{sim.folder / 'none'}{os.pathsep}{sim.kubeconfig}")
+
+
+async def test_the_kubeconfig_is_never_written(sim: Simulator) -> None:
+    path = rewritten(sim, {"token": sim.token})
+    before = (path.read_bytes(), path.stat().st_mtime_ns, sorted(path.parent.iterdir()))
+    assert await read(path)
+    assert (path.read_bytes(), path.stat().st_mtime_ns, sorted(path.parent.iterdir())) == before
+
+
+async def test_a_token_file_beside_the_kubeconfig(sim: Simulator) -> None:
+    path = rewritten(sim, {"tokenFile": "token"})
+    (path.parent / "token").write_text(sim.token + "\n")
+    assert await read(path)
+    (path.parent / "token").write_text("stale")
+    with pytest.raises(errors.Denied, match="login needed"):
+        await read(path)
+    (path.parent / "token").unlink()
+    with pytest.raises(errors.Denied, match="login needed"):
+        await read(path)
+
+
+async def test_a_plugin_gives_the_token_and_runs_again_when_it_is_refused(sim: Simulator) -> None:
+    path = exec_user(
+        sim,
+        "with open(os.path.join(os.path.dirname(__file__), 'runs'), 'a') as runs: runs.write('x')\n"
+        "info = json.loads(os.environ['KUBERNETES_EXEC_INFO'])\n"
+        "assert info['spec'] == {'interactive': False}, info\n"
+        "assert sys.stdin.read() == ''\n"
+        "assert os.environ['REGION'] == 'north' and sys.argv[1:] == ['login']\n"
+        "try: open('/dev/tty')\n"
+        "except OSError: pass\n"
+        "else: sys.exit('it has the terminal')\n"
+        "sys.stderr.write('x' * 300000)\n"
+        "token = open(os.path.join(os.path.dirname(__file__), 'token')).read()\n" + printing("{'token': token}"),
+        env=[{"name": "REGION", "value": "north"}],
+    )
+    (path.parent / "token").write_text(sim.token)
+    cluster = Cluster(PodsSource(name="demo", kubeconfig=str(path)))
+    runs = path.parent / "runs"
+    for _ in range(3):
+        async with cluster.connected() as connection:
+            await connection.body(PODS)
+    assert runs.read_text() == "x"
+    async with cluster.connected() as connection:
+        await sim.rotate_token()
+        (path.parent / "token").write_text(sim.token)
+        await asyncio.gather(*(connection.body(PODS) for _ in range(5)))
+    assert runs.read_text() == "xx"
+
+
+async def test_a_plugin_that_expires_runs_again(sim: Simulator) -> None:
+    path = exec_user(
+        sim,
+        "with open(os.path.join(os.path.dirname(__file__), 'runs'), 'a') as runs: runs.write('x')\n"
+        + printing(f"{{'token': {sim.token!r}, 'expirationTimestamp': '2020-01-01T00:00:00Z'}}"),
+    )
+    cluster = Cluster(PodsSource(name="demo", kubeconfig=str(path)))
+    for _ in range(2):
+        async with cluster.connected() as connection:
+            await connection.body(PODS)
+    assert (path.parent / "runs").read_text() == "xx"
+
+
+@pytest.mark.parametrize(
+    ("script", "settings", "said"),
+    [
+        ("sys.exit('token has expired, please log in')", {}, "login needed; .*ended with 1: token has expired"),
+        ("print('hello')", {}, "printed no ExecCredential"),
+        (printing("{}"), {}, "without token or certificate"),
+        ("time.sleep(60)", {}, "gave nothing within .*login needed"),
+        ("", {"interactiveMode": "Always"}, "login needed; run: "),
+        (
+            "",
+            {"command": "no-such-plugin", "installHint": "brew install it"},
+            "cannot run no-such-plugin.*brew install it",
+        ),
+    ],
+    ids=["fails", "nonsense", "empty", "hangs", "interactive", "args", "env", "missing"],
+)
+async def test_a_plugin_that_does_not_help(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch, script: str, settings: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setattr(plugin, "PLUGIN_SECONDS", 1.0)
+    path = exec_user(sim, script, **settings)
+    with pytest.raises(errors.Denied, match=said) as caught:
+        await read(path)
+    assert "\n" not in str(caught.value)
+
+
+async def test_an_authority_that_did_not_sign_is_denied(sim: Simulator, tmp_path: Path) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    async with simulator(folder, scenery=False) as other:
+        config = yaml.safe_load(sim.kubeconfig.read_text())
+        config["clusters"][0]["cluster"]["server"] = other.url
+        path = sim.folder / "mixed"
+        path.write_text(yaml.safe_dump(config))
+        with pytest.raises(errors.Denied, match="TLS refused"):
+            await read(path)
+
+
+async def test_kill_9_is_stale_and_the_return_is_live_again(tmp_path: Path) -> None:
+    server, ready = await start(tmp_path)
+    try:
+        async with pane_on(Path(ready["kubeconfig"])) as pane:
+            assert await pane.feed.until(lambda: len(pane.feed.items) > 10, SOON), pane.feed.overall
+            server.send_signal(signal.SIGKILL)
+            await server.wait()
+            assert await pane.feed.until(lambda: isinstance(pane.feed.overall, health.Stale), SOON)
+            assert len(pane.feed.items) > 10
+            port = ready["url"].rpartition(":")[2]
+            server, ready = await start(tmp_path, "--port", port)
+            pane.feed.retry()
+            async with asyncio.timeout(SOON):
+                while not isinstance(pane.feed.overall, health.Live):
+                    pane.feed.retry()
+                    await asyncio.sleep(0.05)
+            async with pane_on(Path(ready["kubeconfig"])) as fresh:
+                assert await fresh.feed.until(lambda: len(fresh.feed.items) > 10, SOON)
+                async with asyncio.timeout(SOON):
+                    while pane.feed.items.keys() != fresh.feed.items.keys():
+                        await asyncio.sleep(0.05)
+    finally:
+        server.kill()
+        await server.wait()
+
+
+async def start(folder: Path, *args: str) -> tuple[asyncio.subprocess.Process, dict[str, str]]:
+    server = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "cockpit.demo.kubernetes", str(folder), *args),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert server.stdout is not None
+    async with asyncio.timeout(SOON):
+        ready: dict[str, str] = json.loads(await server.stdout.readline())
+    return server, ready
