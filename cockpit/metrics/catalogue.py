@@ -10,7 +10,9 @@ import asyncio
 import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Thread
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 
@@ -49,12 +51,35 @@ class Catalogue(Protocol):
     async def values(self, label: str) -> Sequence[str]: ...
 
 
+class _Thread:
+    """One thread that does one thing after the other. Unlike an executor's it holds up nobody's exit."""
+
+    def __init__(self, name: str) -> None:
+        self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
+        Thread(target=self._work, name=name, daemon=True).start()
+
+    async def run(self, job: Callable[[], R]) -> R:
+        """A job that is cancelled before its turn is left out."""
+        promise: Future[R] = Future()
+        self._jobs.put((promise, job))
+        return await asyncio.wrap_future(promise)
+
+    def _work(self) -> None:
+        while True:
+            promise, job = self._jobs.get()
+            if promise.set_running_or_notify_cancel():
+                try:
+                    promise.set_result(job())
+                except Exception as error:  # it belongs to the one who waits
+                    promise.set_exception(error)
+
+
 class PrometheusCatalogue:
     """Of a Prometheus."""
 
     def __init__(self, source: MetricsSource) -> None:
         self._source = source
-        self._thread: ThreadPoolExecutor | None = None
+        self._thread: _Thread | None = None
         self._client: Any = None
         self._kept: dict[str, tuple[float, Any]] = {}
 
@@ -90,8 +115,8 @@ class PrometheusCatalogue:
             env=source.token_env, file=source.token_file, command=source.token_command, what=f"{source.name}: token"
         )
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"catalogue:{source.name}")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, token, ask)
+            self._thread = _Thread(f"catalogue:{source.name}")
+        return await self._thread.run(lambda: self._ask(token, ask))
 
     def _ask(self, token: str, ask: Callable[[Any], R]) -> R:
         """In the thread."""

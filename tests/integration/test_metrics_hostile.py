@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -250,3 +251,31 @@ async def test_a_url_that_is_none_is_refused_in_one_line(url: str, direct: bool)
     if not direct:
         with pytest.raises(errors.SourceError):
             await pane.complete("prom", "u", 1)
+
+
+async def test_leaving_does_not_wait_for_the_librarys_thread() -> None:
+    asked = asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+
+    code = (
+        "import asyncio, sys; from cockpit.config.settings import *; from cockpit.metrics.catalogue import *\n"
+        "async def main():\n"
+        "    catalogue = PrometheusCatalogue(MetricsSource(name='prom', url=sys.argv[1]))\n"
+        "    task = asyncio.create_task(catalogue.metrics())\n"
+        "    await asyncio.to_thread(sys.stdin.read)\n"
+        "    task.cancel()\n"
+        "asyncio.run(main())\n"
+    )
+    async with serving(hang) as url:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, url, stdin=asyncio.subprocess.PIPE)
+        assert process.stdin is not None
+        async with asyncio.timeout(SECONDS):
+            await asked.wait()
+        started = time.monotonic()
+        process.stdin.close()
+        assert await process.wait() == 0
+        assert time.monotonic() - started < 5, "the request itself would take 10 s"
