@@ -182,11 +182,9 @@ async def test_a_plugin_that_expires_runs_again(sim: Simulator) -> None:
         (printing("{}"), {}, "without token or certificate"),
         ("time.sleep(60)", {}, "gave nothing within .*login needed"),
         ("", {"interactiveMode": "Always"}, "login needed; run: "),
-        (
-            "",
-            {"command": "no-such-plugin", "installHint": "brew install it"},
-            "cannot run no-such-plugin.*brew install it",
-        ),
+        ("", {"args": 3}, "not as they should"),
+        ("", {"env": ["A=b"]}, "not as they should"),
+        ("", {"command": "no-such-plugin", "installHint": "brew it"}, "cannot run no-such-plugin.*brew it"),
     ],
     ids=["fails", "nonsense", "empty", "hangs", "interactive", "args", "env", "missing"],
 )
