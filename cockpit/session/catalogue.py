@@ -131,7 +131,7 @@ def key_name(key: str) -> str:
     """The one spelling of a key: "/" and "slash" are both "slash", "esc" is "escape". Raises BadKey."""
     text = key if len(key) == 1 else key.strip()
     held, plus, last = text.rpartition("+")
-    if plus and not last:
+    if plus and not last and (not held or held.endswith("+")):
         held, last = held.removesuffix("+"), "+"
     modifiers = sorted(part for part in held.lower().split("+") if part)
     if unknown := [part for part in modifiers if part not in _MODIFIERS]:

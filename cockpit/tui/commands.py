@@ -152,7 +152,7 @@ def help_screen(main: MainScreen) -> HelpScreen:
 
     def line(command: Command) -> HelpLine:
         why = disabled(main, command) if command.place == "pane" else ""
-        keys = " ".join(shown(key) for key in keymap.keys(command.id))
+        keys = " ".join(shown(key) for key in keymap.keys(command.id)[:2])
         return HelpLine(keys, command.title, command.tooltip, why)
 
     every = keymap.commands(frame.NAME)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from cockpit.tui.app import Cockpit
     from cockpit.tui.panes.frame import PaneFrame
 
+NAMED = 6
+"""Rows that a dialog names before it counts the rest."""
+
 
 class Deeds:
     """Runs a pane's views and actions for what is chosen in it."""
@@ -55,7 +58,7 @@ class Deeds:
         items = tuple(frame.chosen())
         if why := why_not(frame.pane, action, items):
             return self._refuse(f"{action.title}: {why}")
-        job = await self._bound(action, items)
+        job = await self._bound(frame.pane, action, items)
         if job is None or not await self._confirmed(action, job):
             return None
         try:
@@ -65,12 +68,13 @@ class Deeds:
         self._app.started(task.id, action)
         return None
 
-    async def _bound(self, action: Action[Any], items: Sequence[Any]) -> Job | None:
+    async def _bound(self, pane: Pane[Any], action: Action[Any], items: Sequence[Any]) -> Job | None:
         """The job of these very items, whatever comes and goes while the dialogs are open."""
         if action.inputs:
             from cockpit.tui.screens.ask import AskScreen
 
-            about = f"{len(items)} rows are chosen" if len(items) > 1 else ""
+            names = [pane.target(item).name for item in items[:NAMED]]
+            about = f"{', '.join(names)}{f' and {len(items) - NAMED} more' if len(items) > NAMED else ''}"
             return await self._app.push_screen_wait(
                 AskScreen(action.title, about, action.inputs, lambda values: action.bind(items, values))
             )

@@ -79,7 +79,7 @@ def view(panel: Panel, *, stale: bool = False, named: bool = False) -> PanelView
 
 
 def _rank(series: Series) -> float:
-    last = series.last
+    last = series.value
     return -last if last is not None and last == last else float("inf")
 
 
@@ -92,4 +92,4 @@ def _series(panel: Panel, series: Series) -> SeriesView:
         if 0 <= place < steps:
             values[place] = value
     label = ", ".join(value for name, value in series.labels if name != "__name__") or series.legend or panel.query
-    return SeriesView(label, tuple(values), series.last, series.low, series.high)
+    return SeriesView(label, tuple(values), series.value, series.low, series.high)

@@ -54,7 +54,9 @@ class AskScreen(CellModalScreen[Job | None]):
     def _submitted(self, event: Input.Submitted) -> None:
         fields = list(self.query(Input))
         at = fields.index(event.input)
-        if at + 1 < len(fields):
+        if self._asked[at].required and not event.value.strip():
+            self._complain(f"{self._asked[at].title} is needed")
+        elif at + 1 < len(fields):
             fields[at + 1].focus()
         else:
             self._go_on()
@@ -72,6 +74,10 @@ class AskScreen(CellModalScreen[Job | None]):
             return self._complain(str(error))
         self.dismiss(job)
         return None
+
+    @on(Input.Changed)
+    def _changed(self) -> None:
+        self.query_one("#wrong").display = False
 
     def _complain(self, why: str) -> None:
         wrong = self.query_one("#wrong", Static)

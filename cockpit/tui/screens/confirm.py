@@ -73,11 +73,14 @@ class ConfirmScreen(CellModalScreen[bool]):
                 field = Input(id="typed", compact=True)
                 field.cursor_blink = False
                 yield field
+                yield Static(f"that is not {what}", id="wrong", classes="wrong", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button(self.verb, id="do", compact=True, disabled=bool(self.demanded))
 
     def on_mount(self) -> None:
+        for wrong in self.query("#wrong"):
+            wrong.display = False
         self.query_one("#typed" if self.demanded else "#cancel").focus()
 
     def _targets(self) -> Text:
@@ -92,11 +95,14 @@ class ConfirmScreen(CellModalScreen[bool]):
     @on(Input.Changed, "#typed")
     def _typed(self, event: Input.Changed) -> None:
         self.query_one("#do", Button).disabled = event.value.strip() != self.demanded
+        self.query_one("#wrong").display = False
 
     @on(Input.Submitted, "#typed")
     def _submitted(self, event: Input.Submitted) -> None:
         if event.value.strip() == self.demanded:
             self.query_one("#do").focus()
+        else:
+            self.query_one("#wrong").display = True
 
     @on(Button.Pressed, "#do")
     def _do(self) -> None:

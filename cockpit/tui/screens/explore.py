@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.cells import cell_len
@@ -20,6 +21,7 @@ from cockpit.tui.panes.metrics import view
 from cockpit.tui.prompt import Candidate, Choices, PromptInput
 from cockpit.tui.terminal.compositor import CellScreen
 from cockpit.tui.widgets.metric_grid import MetricGrid
+from cockpit.tui.work import begin
 
 if TYPE_CHECKING:
     from cockpit.session.metrics import MetricsPane
@@ -91,7 +93,7 @@ class ExploreScreen(CellScreen[None]):
         query = self.query_one("#query", Input).value
         if query.strip() and self._source:
             span = self.query_one("#range", Input).value.strip() or "1h"
-            self.run_worker(self._asked(query, span), group="ask", exclusive=True, exit_on_error=False)
+            begin(self, partial(self._asked, query, span), group="ask", exclusive=True)
 
     async def _asked(self, query: str, span: str) -> None:
         self._tell(Piece("asking ...", "busy"))
@@ -130,7 +132,7 @@ class ExploreScreen(CellScreen[None]):
             self._pause.stop()
         self._pause = self.set_timer(TYPING_SECONDS, self._ask)
         if event.input.id == "query":
-            self.run_worker(self._offer(), group="complete", exclusive=True, exit_on_error=False)
+            begin(self, self._offer, group="complete", exclusive=True)
 
     async def _offer(self) -> None:
         query, choices = self.query_one("#query", Input), self.query_one(Choices)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
@@ -18,11 +17,10 @@ from cockpit.tui.lines import Piece, ToneLine
 from cockpit.tui.prompt import Prompt
 from cockpit.tui.terminal.compositor import CellScreen
 from cockpit.tui.widgets.line_view import LineView
+from cockpit.tui.work import begin
 
 if TYPE_CHECKING:
     from cockpit.tui.app import Cockpit
-
-log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.05
 """Lines that come together are drawn together."""
@@ -67,7 +65,7 @@ class LinesScreen(CellScreen[None]):
         self.view.focus()
         self._hints.say(self.hints())
         self.tell()
-        self.run_worker(self._read(), group="read", exclusive=True, exit_on_error=False)
+        begin(self, self._read, group="read", exclusive=True)
 
     def on_unmount(self) -> None:
         if self._flushing is not None:
@@ -93,9 +91,6 @@ class LinesScreen(CellScreen[None]):
             self.outcome = Piece("ended", "muted")
         except SourceError as error:
             self.outcome = Piece(f"{GLYPHS[Tone.BAD]} {error}", "bad")
-        except Exception as error:
-            log.exception("the view %r has a defect", self._title)
-            self.outcome = Piece(f"{GLYPHS[Tone.BAD]} defect in cockpit: {error!r}; see the log", "bad")
         self._hand_over()
         if self.outcome.style == "bad":
             self.view.append([self.outcome.text])

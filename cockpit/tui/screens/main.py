@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events, on
@@ -27,6 +28,7 @@ from cockpit.tui.prompt import Prompt
 from cockpit.tui.state import Layout
 from cockpit.tui.terminal.bindings import bind_to
 from cockpit.tui.terminal.compositor import CellScreen
+from cockpit.tui.work import begin
 
 if TYPE_CHECKING:
     from cockpit.session.session import Session
@@ -254,7 +256,7 @@ class MainScreen(CellScreen[None]):
         if number > len(self.frames):
             return None
         frame = self.frames[number - 1]
-        if frame is self.current and not self.single:
+        if frame is self.current and self.app.size.width >= WIDE_COLUMNS:
             return self.action_zoom()
         return self.go(frame)
 
@@ -352,7 +354,7 @@ class MainScreen(CellScreen[None]):
         self.cockpit.ask_quit()
 
     def action_palette(self) -> None:
-        self.run_worker(commands.palette(self), group="dialog", exit_on_error=False)
+        begin(self, partial(commands.palette, self), group="dialog")
 
     def action_help(self) -> None:
         self.app.push_screen(commands.help_screen(self))
@@ -384,4 +386,4 @@ class MainScreen(CellScreen[None]):
     @on(PaneFrame.Wanted)
     def _wanted(self, event: PaneFrame.Wanted) -> None:
         if self.deeds is not None:
-            self.run_worker(self.deeds.run(event.command_id, event.frame), group="dialog", exit_on_error=False)
+            begin(self, partial(self.deeds.run, event.command_id, event.frame), group="dialog")

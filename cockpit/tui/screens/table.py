@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
 
 from textual import on
@@ -20,6 +21,7 @@ from cockpit.tui.prompt import Prompt
 from cockpit.tui.terminal.bindings import bind_to
 from cockpit.tui.terminal.compositor import CellScreen
 from cockpit.tui.widgets.live_table import LiveTable
+from cockpit.tui.work import begin
 
 if TYPE_CHECKING:
     from cockpit.tui.app import Cockpit
@@ -69,7 +71,7 @@ class TableScreen(CellScreen[None], Generic[T]):
         self._hints.say(self.hints())
         self.tell()
         self.set_interval(CLOCK_SECONDS, self.table.sync)
-        self.run_worker(self._follow(), group="follow", exclusive=True, exit_on_error=False)
+        begin(self, self._follow, group="follow", exclusive=True)
 
     def hints(self) -> list[Piece]:
         """What the keys do, for the last line."""
@@ -110,7 +112,7 @@ class TableScreen(CellScreen[None], Generic[T]):
 
     def action_back(self) -> None:
         if self._filter:
-            self.run_worker(self._arrange(""), group="arrange", exit_on_error=False)
+            begin(self, partial(self._arrange, ""), group="arrange")
         else:
             self.dismiss(None)
 
@@ -126,9 +128,7 @@ class TableScreen(CellScreen[None], Generic[T]):
         self.table.wide = not self.table.wide
 
     def action_reverse(self) -> None:
-        self.run_worker(
-            self._sort(self.listing.sort, not self.listing.descending), group="arrange", exit_on_error=False
-        )
+        begin(self, partial(self._sort, self.listing.sort, not self.listing.descending), group="arrange")
 
     def action_filter(self) -> None:
         self.query_one(Prompt).open("filter", "/", self._filter)
@@ -137,7 +137,7 @@ class TableScreen(CellScreen[None], Generic[T]):
     def _sort_requested(self, event: LiveTable.SortRequested) -> None:
         column = next(column for column in self.listing.columns if column.id == event.column_id)
         again = column is self.listing.sort
-        self.run_worker(self._sort(column, again and not self.listing.descending), group="arrange", exit_on_error=False)
+        begin(self, partial(self._sort, column, again and not self.listing.descending), group="arrange")
 
     async def _sort(self, column: Column[T], descending: bool) -> None:
         await self.listing.arrange(column, descending, self._accepts(self._filter))
@@ -145,7 +145,7 @@ class TableScreen(CellScreen[None], Generic[T]):
 
     @on(Prompt.Typed)
     def _typed(self, event: Prompt.Typed) -> None:
-        self.run_worker(self._arrange(event.text), group="arrange", exit_on_error=False)
+        begin(self, partial(self._arrange, event.text), group="arrange")
 
     @on(Prompt.Entered)
     def _entered(self, event: Prompt.Entered) -> None:
@@ -153,7 +153,7 @@ class TableScreen(CellScreen[None], Generic[T]):
 
     @on(Prompt.Closed)
     def _prompt_closed(self, event: Prompt.Closed) -> None:
-        self.run_worker(self._arrange(""), group="arrange", exit_on_error=False)
+        begin(self, partial(self._arrange, ""), group="arrange")
         self._leave_prompt()
 
     def _leave_prompt(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -16,6 +17,7 @@ from cockpit.tui.screens.lines import LinesScreen
 from cockpit.tui.screens.sure import SureScreen
 from cockpit.tui.screens.table import TableScreen
 from cockpit.tui.widgets.live_table import LiveTable
+from cockpit.tui.work import begin
 
 if TYPE_CHECKING:
     from cockpit.tasks.manager import TaskManager
@@ -59,7 +61,7 @@ class TasksScreen(TableScreen[TaskRecord]):
     def action_cancel(self) -> None:
         record = self.table.current()
         if record is not None:
-            self.run_worker(cancel(self.app, self._tasks, record), group="dialog", exit_on_error=False)
+            begin(self, partial(cancel, self.app, self._tasks, record), group="dialog")
 
     @on(LiveTable.Activated)
     def _activated(self) -> None:
@@ -83,7 +85,7 @@ class OutputScreen(LinesScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.run_worker(self._watch(), group="watch", exit_on_error=False)
+        begin(self, self._watch, group="watch")
 
     async def _watch(self) -> None:
         """Say in the title how the task stands."""
@@ -102,7 +104,7 @@ class OutputScreen(LinesScreen):
     def action_cancel(self) -> None:
         record = self._tasks.records.get(self._key)
         if record is not None:
-            self.run_worker(cancel(self.app, self._tasks, record), group="dialog", exit_on_error=False)
+            begin(self, partial(cancel, self.app, self._tasks, record), group="dialog")
 
 
 def open_output(app: App[Any], tasks: TaskManager, task_id: str) -> None:
