@@ -90,7 +90,7 @@ def envelope(body: bytes | bytearray, where: str) -> Envelope:
 
 def failure(answer: Envelope, query: str) -> QueryError:
     """What went wrong with a query, with its place. Prometheus counts columns in bytes, a person in characters."""
-    message = _PREFIX.sub("", answer.error)[:MESSAGE_CHARS] or answer.error_type
+    message = one_line(_PREFIX.sub("", answer.error)) or answer.error_type
     match = _PLACE.search(message)
     if match is None:
         return QueryError(message)
@@ -100,6 +100,11 @@ def failure(answer: Envelope, query: str) -> QueryError:
     position = Position(line, len(before.decode(errors="replace")) + 1)
     text = message[match.end() :]
     return QueryError(f"{position.line}:{position.column}: {text}", position)
+
+
+def one_line(text: str) -> str:
+    """A message of a server, whatever it holds."""
+    return " ".join(text[:MESSAGE_CHARS].split())
 
 
 async def matrix(data: Data, most: int, where: str) -> tuple[list[Column], int, bool]:

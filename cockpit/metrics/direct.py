@@ -122,18 +122,18 @@ class DirectAdapter:
         if history is None:
             return blank
         try:
-            current, more = await self._evaluate(selector.parse(query.text), history, now, end)
+            current, known = await self._evaluate(selector.parse(query.text), history, now, end)
         except QueryError as error:
             history.forget()
             return msgspec.structs.replace(blank, error=str(error), position=error.position)
-        series, dropped = await assembled(history.columns, current)
+        series, more = await assembled(history.columns, current, known)
         notes = (f"{self._samples.dropped} series of the page are not kept",) if self._samples.dropped else ()
-        return msgspec.structs.replace(blank, series=series, more=more + dropped, warnings=notes)
+        return msgspec.structs.replace(blank, series=series, more=more, warnings=notes)
 
     async def _evaluate(
         self, expression: selector.Expression, history: History, now: float, end: float
     ) -> tuple[dict[Labels, float], int]:
-        """Bring the history up to `end`; the values now, and how many series were beyond the cap."""
+        """Bring the history up to `end`; the values now, and how many series there are."""
         chosen = [pair for pair in self._samples.rings.items() if expression.selector.admits(pair[0])]
         columns: dict[Labels, Column] = {}
         current: dict[Labels, float] = {}
@@ -151,7 +151,7 @@ class DirectAdapter:
                 await asyncio.sleep(0)
                 turn = perf_counter() + answer.SLICE_SECONDS
         history.merge(since, end, columns.values())
-        return current, max(0, len(chosen) - SERIES_MOST)
+        return current, len(chosen)
 
 
 def page_url(url: str) -> str:

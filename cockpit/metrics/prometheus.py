@@ -28,6 +28,8 @@ AT_ONCE = 4
 """Queries in flight at one server."""
 LEAST_SECONDS = 0.1
 """Between two refreshes, whatever the configuration says."""
+INSTANTS_MOST = 20_000
+"""Current values that are read: of more series than a panel keeps, for they do not come sorted."""
 LONG_QUERY = 1500
 """Characters from which a query goes as a POST form: proxies limit the length of a URL."""
 
@@ -115,18 +117,19 @@ async def _ask(service: Service, query: Query, history: History, now: float, bla
     notes: list[str] = []
     end = blank.end
     data = await _query(service, "api/v1/query", {"query": query.text, "time": f"{now:.3f}"}, notes)
-    current, more, histograms = await answer.vector(data, SERIES_MOST, service.name)
+    current, beyond, histograms = await answer.vector(data, INSTANTS_MOST, service.name)
+    known = len(current) + beyond
     if data.result_type != "string":
         since = history.fetch_from(end)
         limits = {"start": f"{since:.3f}", "end": f"{end:.3f}", "step": f"{query.step:g}"}
         data = await _query(service, "api/v1/query_range", {"query": query.text, **limits}, notes)
         columns, beyond, skipped = await answer.matrix(data, SERIES_MOST, service.name)
         history.merge(since, end, columns)
-        more, histograms = max(more, beyond), histograms or skipped
+        known, histograms = max(known, len(columns) + beyond), histograms or skipped
     if histograms:
         notes.append("native histograms are left out; use histogram_quantile()")
-    series, dropped = await assembled(history.columns, current)
-    return msgspec.structs.replace(blank, series=series, more=more + dropped, warnings=tuple(dict.fromkeys(notes)))
+    series, more = await assembled(history.columns, current, known)
+    return msgspec.structs.replace(blank, series=series, more=more, warnings=tuple(dict.fromkeys(notes)))
 
 
 async def _query(service: Service, path: str, params: Mapping[str, str], notes: list[str]) -> Data:
@@ -148,17 +151,17 @@ async def _query(service: Service, path: str, params: Mapping[str, str], notes: 
         return said_so.data
     if said_so.error_type in _OF_THE_QUERY:
         raise answer.failure(said_so, text)
-    raise errors.Unreachable(f"{service.name}: {said_so.error_type}: {said_so.error[: answer.MESSAGE_CHARS]}")
+    raise errors.Unreachable(f"{service.name}: {said_so.error_type}: {answer.one_line(said_so.error)}")
 
 
 async def assembled(
-    columns: Mapping[Labels, Column], current: Mapping[Labels, float], most: int = SERIES_MOST
+    columns: Mapping[Labels, Column], current: Mapping[Labels, float], known: int
 ) -> tuple[tuple[Series, ...], int]:
-    """Series of ranges and current values, sorted by labels, and how many were beyond `most`."""
+    """Series of ranges and current values, sorted by labels, and how many of the `known` are beyond the cap."""
     series: list[Series] = []
     names = sorted(columns.keys() | current.keys())
     turn = perf_counter() + answer.SLICE_SECONDS
-    for labels in names[:most]:
+    for labels in names[:SERIES_MOST]:
         column = columns.get(labels)
         times: array[float] = EMPTY if column is None else column.times
         values: array[float] = EMPTY if column is None else column.values
@@ -166,4 +169,4 @@ async def assembled(
         if perf_counter() > turn:
             await asyncio.sleep(0)
             turn = perf_counter() + answer.SLICE_SECONDS
-    return tuple(series), max(0, len(names) - most)
+    return tuple(series), max(known, len(names)) - len(series)

@@ -10,6 +10,8 @@ from cockpit.metrics import timing
 from cockpit.metrics.answer import Column
 from cockpit.metrics.history import History
 from cockpit.metrics.panel import Labels, Series, same
+from cockpit.metrics.prometheus import assembled
+from cockpit.metrics.queries import SERIES_MOST
 
 STEP, RANGE = 10.0, 200.0
 
@@ -71,3 +73,16 @@ def test_a_range_has_at_most_240_steps(seconds: float) -> None:
     longer = timing.stepped(seconds)
     assert timing.step_for(longer) == step and longer % step == 0 and 0 <= longer - seconds <= step
     assert step == 1 or seconds / step > timing.POINTS / 4
+
+
+async def test_series_beyond_the_cap_are_counted_once() -> None:
+    def column(number: int) -> Column:
+        return Column((("i", f"{number:05}"),), array("d", [1.0]), array("d", [2.0]))
+
+    columns = {c.labels: c for c in map(column, range(SERIES_MOST))}
+    current = {column(number).labels: 3.0 for number in range(500, 2500)}
+    series, more = await assembled(columns, current, 2500)
+    assert (len(series), more) == (SERIES_MOST, 1500)
+    assert [one.value for one in series] == [None] * 500 + [3.0] * 500
+    few, rest = await assembled({}, {(): 1.0}, 1)
+    assert (len(few), rest) == (1, 0)
