@@ -224,7 +224,9 @@ async def _undo(pool: Pool, machine: Machine, starting: asyncio.Future[Running],
         raise errors.UnknownOutcome(f"{machine.where} did not say whether it started the command")
     error = starting.exception()
     if error is None:
-        stopped = await Remote(pool, machine, starting.result(), mark.encode()).stop()
+        remote = Remote(pool, machine, starting.result(), mark.encode())
+        stopped = await remote.stop()
+        await remote.close()
         if not stopped.confirmed:
             raise errors.UnknownOutcome(f"{machine.where}: cancelled, but it may go on: {stopped.why}")
     elif isinstance(error, errors.UnknownOutcome):

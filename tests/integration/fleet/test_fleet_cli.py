@@ -1,0 +1,142 @@
+"""`cockpit fleet` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def cockpit(tmp_path: Path, sshd: Any) -> Callable[..., subprocess.Popen[str]]:
+    """`cockpit("fleet", "list")` starts it on a fleet of web1, web2 (no such port), prod1 and this machine."""
+    shared = f'address = "127.0.0.1"\nidentity = "{sshd.identity}"\nknown_hosts = "{sshd.known_hosts}"\n'
+    config = tmp_path / "cockpit.toml"
+    config.write_text(
+        f'[[fleet.hosts]]\nname = "web1"\nroles = ["web"]\nport = {sshd.port}\n{shared}'
+        f'[[fleet.hosts]]\nname = "web2"\nroles = ["web"]\nport = 1\n{shared}'
+        f'[[fleet.hosts]]\nname = "prod1"\nenv = "prod"\nproduction = true\nport = {sshd.port}\n{shared}'
+        f'[[fleet.hosts]]\nname = "locked"\nread_only = true\nport = {sshd.port}\n{shared}'
+        '[[fleet.hosts]]\nname = "here"\ntransport = "local"\n'
+    )
+    environment = {**os.environ, "COCKPIT_CONFIG": str(config), "COCKPIT_STATE_DIR": str(tmp_path / "state")}
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "cockpit", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+
+    return start
+
+
+def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=60)
+    assert "Traceback" not in err
+    return process.returncode, out, err
+
+
+def test_exec_prefixes_lines_and_sums_up(cockpit: Any) -> None:
+    code, out, err = end(cockpit("fleet", "exec", "web1,here", "--", "echo", "one;", "echo two >&2"))
+    assert code == 0
+    assert sorted(out.splitlines()) == ["here: one", "here: two", "web1: one", "web1: two"]
+    assert "2 hosts: 2 succeeded" in err
+
+
+def test_exec_as_json_is_a_line_a_host_and_fails_when_one_does(cockpit: Any) -> None:
+    code, out, err = end(
+        cockpit("fleet", "exec", "@web", "--format", "json", "--", "printf 'a\\377'; echo b >&2; exit 5")
+    )
+    assert code == 1
+    lines = {line["host"]: line for line in map(json.loads, out.splitlines())}
+    assert set(lines) == {"web1", "web2"}
+    web1 = lines["web1"]
+    assert (web1["state"], web1["exit_status"], web1["signal"]) == ("failed", 5, None)
+    assert (web1["stdout_tail"], web1["stderr_tail"], web1["truncated"]) == ("a\ufffd", "b\n", False)
+    assert web1["duration_seconds"] > 0 and web1["error"] == "exit status 5"
+    assert lines["web2"]["exit_status"] is None and "refused" in lines["web2"]["error"].lower()
+    assert "2 hosts: 2 failed" in err
+
+
+def test_long_output_keeps_its_tail(cockpit: Any) -> None:
+    code, out, _ = end(cockpit("fleet", "exec", "web1", "--format", "json", "--", "seq 1 200000"))
+    line = json.loads(out)
+    assert code == 0 and line["truncated"] and line["stdout_tail"].endswith("\n200000\n")
+    assert len(line["stdout_tail"]) == 65536
+
+
+def test_production_needs_the_exact_count(cockpit: Any) -> None:
+    code, out, err = end(cockpit("fleet", "exec", "prod1,web1", "--", "true"))
+    assert (code, out) == (2, "") and "prod1 is in production" in err and "--yes=2" in err
+    code, _, err = end(cockpit("fleet", "exec", "prod1", "--yes=3", "--", "true"))
+    assert code == 2 and "these are 1" in err
+    code, _, _ = end(cockpit("fleet", "exec", "prod1", "--yes=1", "--", "true"))
+    assert code == 0
+
+
+def test_mistakes_are_one_line_with_the_next_step(cockpit: Any) -> None:
+    code, _, err = end(cockpit("fleet", "exec", "wbe1", "--", "true"))
+    assert code == 2 and err.count("\n") == 1 and "did you mean 'web1'" in err
+    code, _, err = end(cockpit("fleet", "exec", "locked", "--", "true"))
+    assert code == 2 and "locked is read-only" in err
+    code, _, err = end(cockpit("--read-only", "fleet", "exec", "web1", "--", "true"))
+    assert code == 2 and "read-only" in err
+    code, _, err = end(cockpit("fleet", "exec", "web1", "--", " "))
+    assert code == 2 and "there is no command" in err
+
+
+def test_a_dry_run_connects_to_nothing(cockpit: Any, sshd: Any) -> None:
+    sshd.kill()
+    code, out, _ = end(cockpit("fleet", "exec", "web1,prod1", "--dry-run", "--", "uptime"))
+    assert code == 0 and "nothing was changed" in out and f"web1 (127.0.0.1:{sshd.port}): uptime" in out
+
+
+def test_a_timeout_and_an_interrupt_end_the_command_on_the_host(
+    cockpit: Any, processes: Callable[[str], list[int]]
+) -> None:
+    code, out, err = end(cockpit("fleet", "exec", "web1", "--timeout", "1", "--format", "json", "--", "sleep 55667788"))
+    line = json.loads(out)
+    assert code == 1 and (line["state"], line["stop"]) == ("timed_out", "confirmed")
+    process = cockpit("fleet", "exec", "web1", "--", "echo started; sleep 55667789")
+    assert process.stdout.readline() == "web1: started\n"
+    process.send_signal(signal.SIGINT)
+    code, _, err = end(process)
+    assert code == 130 and "stopped" in err
+    assert not processes("sleep 5566778")
+
+
+def test_the_journal_has_the_row_before_the_effect(cockpit: Any, processes: Callable[[str], list[int]]) -> None:
+    process = cockpit("fleet", "exec", "web1", "--", "echo started; sleep 66778899")
+    assert process.stdout.readline() == "web1: started\n"
+    process.kill()
+    process.communicate()
+    for pid in processes("sleep 66778899"):
+        os.kill(pid, signal.SIGKILL)
+    code, out, _ = end(cockpit("tasks", "list", "--format", "json"))
+    assert code == 0 and "interrupted" in out and "sleep 66778899" in out
+
+
+def test_list_looks_once_at_each_host(cockpit: Any) -> None:
+    code, out, _ = end(cockpit("fleet", "list", "--format", "json"))
+    lines = {line["name"]: line for line in map(json.loads, out.splitlines())}
+    assert code == 0 and list(lines) == ["web1", "web2", "prod1", "locked", "here"]
+    assert lines["web1"]["state"] == "up" and lines["web1"]["cpus"] and lines["web2"]["state"] == "unreachable"
+    assert set(lines["web1"]) == {
+        "key", "name", "address", "roles", "env", "state", "error", "latency_seconds", "load1", "cpus",
+        "memory_used_ratio", "disk_used_ratio", "uptime_seconds",
+    }  # fmt: skip
+    code, out, _ = end(cockpit("fleet", "list", "@web", "--no-connect"))
+    assert code == 0 and "web2" in out and "prod1" not in out and "connecting" in out
+    code, out, _ = end(cockpit("fleet", "list"))
+    assert "● up" in out and "✗ unreachable" in out

@@ -1,0 +1,97 @@
+"""The demo's SSH hosts, as the demo starts them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cockpit.config.settings import Fleet, Host
+from cockpit.demo import hosts as demo
+from cockpit.demo.children import Child
+from cockpit.fleet.batch import Batch, Order, Result
+from cockpit.fleet.roster import Roster
+from cockpit.tasks.action import State
+
+
+@pytest.fixture(params=["bubblewrap", "none"])
+def started(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """(what it announced, its folder); with the sandbox where that works, and without."""
+    if request.param == "none":
+        tools = tmp_path / "bin"
+        tools.mkdir()
+        bwrap = tools / "bwrap"
+        bwrap.write_text("#!/bin/sh\nexit 1\n")
+        bwrap.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    elif not demo.sandbox_works():
+        pytest.skip("bubblewrap does not work here")
+    child = Child("hosts", tmp_path / "hosts")
+    try:
+        yield child.facts(), tmp_path / "hosts"
+    finally:
+        child.hang_up()
+        child.wait()
+
+
+def roster(facts: Any) -> Roster:
+    shared = {"known_hosts": facts["known_hosts"], "identity": facts["identity"]}
+    return Roster(Fleet(hosts=[Host(**host, **shared) for host in facts["hosts"]]))
+
+
+async def run(roster: Roster, pattern: str, command: str, seconds: float = 30.0) -> dict[str, tuple[Result, bytes]]:
+    said: dict[str, bytes] = {}
+
+    def output(machine: Any, chunk: Any) -> None:
+        said[machine.name] = said.get(machine.name, b"") + chunk.data
+
+    async def drained() -> None:
+        await asyncio.sleep(0)
+
+    await roster.load()
+    batch = Batch(
+        Order(roster.select(pattern), command, seconds), on_output=output, on_result=lambda _: None, drained=drained
+    )
+    await batch.run(roster.pool)
+    return {name: (result, said.get(name, b"")) for name, result in batch.results.items()}
+
+
+async def test_six_hosts_run_real_commands_and_two_misbehave(
+    started: Any, processes: Callable[[str], list[int]]
+) -> None:
+    facts, folder = started
+    assert stat.S_IMODE((folder / "id_ed25519").stat().st_mode) == 0o600
+    sandboxed = facts["isolation"] == "bubblewrap"
+    assert facts["warning"] == ("" if sandboxed else "commands run on this machine as you")
+    fleet = roster(facts)
+    assert len(facts["hosts"]) == 6
+    results = await run(fleet, "*", "hostname; pwd; touch mine && ls; exit 4")
+    assert {name: result.state for name, (result, _) in results.items()} == dict.fromkeys(results, State.FAILED)
+    assert "has changed" in results["cache1"][0].why
+    assert results["db2"][0].duration_seconds > 1
+    result, said = results["web1"]
+    assert result.status == 4 and b"mine" in said
+    if sandboxed:
+        assert said.splitlines()[:2] == [b"web1", b"/tmp/home"]
+    else:
+        assert said.splitlines()[1] == str(folder / "web1").encode()
+    ended = await run(fleet, "@web", "kill -TERM $$")
+    assert ended["web2"][0].signal == "TERM"
+    stopped = await run(fleet, "web1", "trap '' TERM; sleep 33445566 & sleep 33445567; sleep 33445568", 1.0)
+    assert (stopped["web1"][0].state, stopped["web1"][0].stop) == (State.TIMED_OUT, "confirmed")
+    assert not processes("sleep 3344556")
+
+
+async def test_only_the_key_of_this_run_may_log_in(started: Any, tmp_path: Path) -> None:
+    import asyncssh
+
+    facts, _ = started
+    stranger = tmp_path / "stranger"
+    stranger.write_bytes(asyncssh.generate_private_key("ssh-ed25519").export_private_key())
+    results = await run(roster({**facts, "identity": str(stranger)}), "web1", "true")
+    assert "refused its key" in results["web1"][0].why

@@ -1,0 +1,300 @@
+"""Commands over real sshd: host keys, logins, ends, stops. Run as root it covers sessions that sshd will not signal."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cockpit.fleet.batch import Batch, Order, Result
+from cockpit.fleet.knownhosts import HostKeyRefused
+from cockpit.fleet.machine import Machine
+from cockpit.fleet.pool import Pool
+from cockpit.fleet.remote import answer, sent
+from cockpit.model import errors
+from cockpit.tasks.action import State
+
+_numbers = itertools.count(os.getpid() * 100 + 10_000_000)
+
+
+def unique() -> int:
+    """Seconds to sleep that no other process sleeps: finds the command again."""
+    return next(_numbers)
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[Pool]:
+    async with Pool(connect_seconds=5.0).used() as pool:
+        yield pool
+
+
+class Runner:
+    """Runs a batch and keeps what came."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.output: dict[str, bytearray] = {}
+        self.seen = 0
+
+    async def __call__(self, machines: Machine | list[Machine], command: str, seconds: float = 30.0) -> list[Result]:
+        group = machines if isinstance(machines, list) else [machines]
+        results: list[Result] = []
+
+        def output(machine: Machine, chunk: Any) -> None:
+            self.seen += len(chunk.data)
+            kept = self.output.setdefault(machine.name, bytearray())
+            if len(kept) < 100_000:
+                kept += chunk.data
+
+        async def drained() -> None:
+            await asyncio.sleep(0)
+
+        self.batch = Batch(
+            Order(tuple(group), command, seconds), on_output=output, on_result=results.append, drained=drained
+        )
+        await self.batch.run(self.pool)
+        return results
+
+
+@pytest.fixture
+def run(pool: Pool) -> Runner:
+    return Runner(pool)
+
+
+@pytest.fixture(params=["ssh", "local"])
+def machine(request: pytest.FixtureRequest) -> Machine:
+    """The same promises over SSH and on this machine."""
+    if request.param == "local":
+        return Machine("config", "here", "localhost", transport="local")
+    found: Machine = request.getfixturevalue("sshd").machine()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("command", "state", "status", "signal"),
+    [
+        ("true", State.SUCCEEDED, 0, ""),
+        ("exit 3", State.FAILED, 3, ""),
+        ("kill -9 $$", State.FAILED, None, "KILL"),
+        ("no-such-command-here", State.FAILED, 127, ""),
+    ],
+)
+async def test_the_end_of_a_command(
+    machine: Machine, run: Runner, command: str, state: State, status: int | None, signal: str
+) -> None:
+    (result,) = await run(machine, command)
+    assert (result.state, result.status, result.signal, result.stop) == (state, status, signal, "")
+    assert (result.why == "") is (state is State.SUCCEEDED)
+
+
+async def test_output_is_bytes_of_both_streams_and_input_is_empty(machine: Machine, run: Runner) -> None:
+    (result,) = await run(machine, "printf '\\377\\376\\000\\033]52;c;x\\007'; cat; echo \"it's\" 'a $HOME' >&2")
+    assert result.state is State.SUCCEEDED
+    said = bytes(run.output[machine.name])
+    assert b"\xff\xfe\x00\x1b]52;c;x\x07" in said and b"it's a $HOME\n" in said
+    assert len(said) == 3 + 8 + 14
+
+
+async def test_much_output_is_whole(machine: Machine, run: Runner) -> None:
+    (result,) = await run(machine, "head -c 20000000 /dev/zero")
+    assert result.state is State.SUCCEEDED
+    assert run.seen == 20_000_000
+
+
+async def test_a_timeout_ends_the_whole_tree_and_confirms_it(
+    machine: Machine, run: Runner, processes: Callable[[str], list[int]]
+) -> None:
+    first, second, third = unique(), unique(), unique()
+    command = f"trap '' TERM HUP; (sleep {first} & timeout 99999 sleep {second}) & while :; do sleep {third}; done"
+    (result,) = await run(machine, command, 2.0)
+    assert (result.state, result.stop) == (State.TIMED_OUT, "confirmed")
+    assert "no end after 2 s; stopped" in result.why
+    for number in (first, second, third):
+        assert not processes(f"sleep {number}")
+
+
+async def test_endless_output_is_stopped_and_bounded(machine: Machine, run: Runner) -> None:
+    (result,) = await run(machine, f"yes {unique()}", 1.0)
+    assert (result.state, result.stop) == (State.TIMED_OUT, "confirmed")
+
+
+async def test_a_cancel_ends_the_command_and_confirms_it(
+    machine: Machine,
+    run: Runner,
+    processes: Callable[[str], list[int]],
+    comes_true: Callable[..., Any],
+) -> None:
+    number = unique()
+    task = asyncio.create_task(run(machine, f"sleep {number}"))
+    await comes_true(lambda: processes(f"sleep {number}"))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    result = run.batch.results[machine.name]
+    assert (result.state, result.stop) == (State.CANCELLED, "confirmed")
+    assert not processes(f"sleep {number}")
+
+
+async def test_a_detached_child_that_holds_the_pipe_does_not_hang_the_run(
+    machine: Machine, run: Runner, processes: Callable[[str], list[int]]
+) -> None:
+    number = unique()
+    (result,) = await run(machine, f"setsid sleep {number} & echo started")
+    for pid in processes(f"sleep {number}"):
+        os.kill(pid, 9)
+    assert result.state is State.SUCCEEDED and "detached child" in result.why
+    assert bytes(run.output[machine.name]) == b"started\n"
+
+
+async def test_leaving_a_stream_ends_its_command(
+    machine: Machine, pool: Pool, processes: Callable[[str], list[int]]
+) -> None:
+    number = unique()
+
+    async def lines() -> AsyncIterator[bytes]:
+        async with sent(pool, machine, f"echo first; sleep {number}") as remote:
+            while (chunk := await remote.read()) is not None:
+                yield chunk.data
+
+    async with aclosing(lines()) as stream:  # type: ignore[type-var]
+        assert await anext(stream) == b"first\n"
+    assert not processes(f"sleep {number}")
+
+
+async def test_cancelling_at_any_moment_leaves_nothing(
+    machine: Machine, pool: Pool, processes: Callable[[str], list[int]]
+) -> None:
+    number = unique()
+    await answer(pool, machine, "true", seconds=20)
+    for milliseconds in (0, 1, 3, 10, 30, 60, 100):
+        run = Runner(pool)
+        task = asyncio.create_task(run(machine, f"sleep {number}"))
+        await asyncio.sleep(milliseconds / 1000)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        if run.batch.results:
+            assert run.batch.results[machine.name].stop in ("", "confirmed")
+    assert not processes(f"sleep {number}")
+
+
+async def test_a_connection_cut_in_the_middle_is_an_unknown_outcome_and_the_next_command_works(
+    sshd: Any, run: Runner, processes: Callable[[str], list[int]], comes_true: Callable[..., Any], tmp_path: Path
+) -> None:
+    number, log = unique(), tmp_path / "ran"
+    task = asyncio.create_task(run(sshd.machine(), f"echo ran >> {log}; sleep {number}"))
+    await comes_true(log.exists)
+    sshd.cut()
+    (result,) = await task
+    for pid in processes(f"sleep {number}"):
+        os.kill(pid, 9)
+    assert result.state is State.UNKNOWN
+    assert "lost after the command was sent" in result.why
+    assert log.read_text() == "ran\n"
+    (result,) = await run(sshd.machine(), "true")
+    assert result.state is State.SUCCEEDED
+
+
+async def test_one_connection_serves_all_and_a_dead_one_is_replaced_before_sending(sshd: Any, run: Runner) -> None:
+    machine = sshd.machine()
+    await run(machine, "true")
+    link = await run.pool.link(machine)
+    await run(machine, "true")
+    assert await run.pool.link(machine) is link
+    sshd.kill()
+    (result,) = await run(machine, "true")
+    assert result.state is State.FAILED and "refused" in result.why.lower()
+    sshd.start()
+    (result,) = await run(machine, "true")
+    assert result.state is State.SUCCEEDED
+
+
+async def test_an_unknown_host_key_is_refused_with_the_way_to_accept_it(sshd: Any, pool: Pool) -> None:
+    sshd.known_hosts.write_text("")
+    with pytest.raises(HostKeyRefused, match="is unknown") as caught:
+        await pool.link(sshd.machine())
+    said = str(caught.value)
+    assert f"ssh-keyscan -p {sshd.port} 127.0.0.1 >> {sshd.known_hosts}" in said
+    assert "ssh-ed25519 SHA256:" in said
+    sshd.trust()
+    assert (await pool.link(sshd.machine())).alive
+
+
+async def test_a_changed_host_key_is_refused_with_the_line_of_the_old_one(
+    sshd: Any, start_sshd: Callable[..., Any], pool: Pool
+) -> None:
+    other = start_sshd()
+    blob = other.known_hosts.read_text().split()[2]
+    sshd.known_hosts.write_text(f"# first\n[127.0.0.1]:{sshd.port} ssh-ed25519 {blob}\n")
+    with pytest.raises(HostKeyRefused, match="has changed") as caught:
+        await pool.link(sshd.machine())
+    assert f"{sshd.known_hosts} line 2" in str(caught.value)
+
+
+async def test_a_revoked_host_key_is_refused(sshd: Any, pool: Pool) -> None:
+    sshd.known_hosts.write_text(f"@revoked {sshd.known_hosts.read_text()}")
+    with pytest.raises(HostKeyRefused, match="revoked"):
+        await pool.link(sshd.machine())
+
+
+async def test_a_refused_login_says_whose_and_with_what(sshd: Any, start_sshd: Callable[..., Any], pool: Pool) -> None:
+    stranger = start_sshd().identity
+    with pytest.raises(errors.Denied, match="refused its key for user"):
+        await pool.link(sshd.machine(identities=(str(stranger),)))
+    with pytest.raises(errors.Denied, match="does not exist"):
+        await pool.link(sshd.machine(identities=("/no/such/key",)))
+    bad = sshd.folder / "bad"
+    bad.write_text("no key")
+    with pytest.raises(errors.Denied, match="is not a private key"):
+        await pool.link(sshd.machine(identities=(str(bad),)))
+
+
+async def test_a_key_with_a_passphrase_asks_for_the_agent(
+    sshd: Any, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import asyncssh
+
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    locked = sshd.folder / "locked"
+    key = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
+    locked.write_bytes(key.export_private_key("pkcs8-pem", passphrase="secret"))
+    with pytest.raises(errors.Denied, match=f"ssh-add {locked}"):
+        await pool.link(sshd.machine(identities=(str(locked),)))
+
+
+async def test_silent_and_closed_ports_cost_no_more_than_the_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        facts: dict[str, Any] = {"address": "127.0.0.1", "user": "x", "identities": ()}
+        mute = Machine("config", "mute", port=silent.getsockname()[1], **facts)
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        closed = Machine("config", "closed", port=port, **facts)
+        async with Pool(connect_seconds=1.0).used() as pool:
+            run, started = Runner(pool), time.monotonic()
+            results = {result.machine.name: result for result in await run([mute, closed], "true")}
+        assert time.monotonic() - started < 4
+        assert "no SSH within 1 s" in results["mute"].why
+        assert "Connection refused" in results["closed"].why
+        assert {result.state for result in results.values()} == {State.FAILED}
+
+
+async def test_an_unsupported_host_is_never_connected(run: Runner) -> None:
+    machine = Machine("ssh", "far", "203.0.113.1", unsupported="ProxyJump")
+    (result,) = await run(machine, "true")
+    assert result.state is State.FAILED and "ProxyJump" in result.why
+
+
+async def test_many_hosts_are_bounded_and_each_has_one_result(sshd: Any, pool: Pool) -> None:
+    machines = [sshd.machine(name=f"web{n}") for n in range(12)]
+    run = Runner(pool)
+    results = await run(machines, "true")
+    assert sorted(result.machine.name for result in results) == sorted(machine.name for machine in machines)
+    assert all(result.state is State.SUCCEEDED for result in results)
