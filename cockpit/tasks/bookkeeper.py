@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 86400.0
 """How far back tasks are shown without being asked for."""
+WINDOW_TASKS = 500
 FULL_LOOK_SECONDS = 5.0
 """Between two looks that do not rely on a write: a dead process writes nothing."""
 
@@ -74,7 +75,7 @@ class Bookkeeper:
         return fault
 
     async def look(self) -> list[TaskRecord] | None:
-        """The tasks of the last day, oldest first; None when nothing changed."""
+        """The tasks of the last day, newest first; None when nothing changed."""
         seen: list[TaskRecord] | None = None
 
         def look() -> None:
@@ -135,7 +136,7 @@ class Bookkeeper:
         if not journal.changed() and now < self._full_look_at:
             return None
         self._full_look_at = now + FULL_LOOK_SECONDS
-        return journal.since(clock.wall() - WINDOW_SECONDS)
+        return journal.recent(clock.wall() - WINDOW_SECONDS, WINDOW_TASKS)
 
 
 def _told(call: Callable[[], object]) -> str:

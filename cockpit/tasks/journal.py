@@ -79,9 +79,14 @@ class Journal:
                     ],
                 )
 
-    def since(self, instant: float) -> list[TaskRecord]:
-        """Tasks created since then, and all that have not ended; oldest first."""
-        return self._read("created_at >= ? OR state IN ('queued', 'running')", (instant,), "ORDER BY created_at, id")
+    def recent(self, instant: float, limit: int) -> list[TaskRecord]:
+        """The newest tasks created since then, at most `limit`, and all that have not ended; newest first."""
+        return self._read(
+            "state IN ('queued', 'running') OR id IN"
+            " (SELECT id FROM task WHERE created_at >= ? ORDER BY created_at DESC LIMIT ?)",
+            (instant, limit),
+            "ORDER BY created_at DESC, id",
+        )
 
     def latest(self, limit: int, *, since: float = 0.0, states: Sequence[State] = ()) -> list[TaskRecord]:
         """Newest first. `states` are as shown, so `interrupted` finds the tasks of dead processes too."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import random
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+log = logging.getLogger(__name__)
 
 POLL_SECONDS = (0.03, 0.5)
 """First and longest pause between two looks at the claims of other processes; each is jittered."""
@@ -127,7 +130,7 @@ class SharedLocks:
             await self._come_up(name, waiting)
             yield
         finally:
-            left = self._submit(self._leave, name)
+            left = self._submit(self._given_back, name)
             self._local._leave(claim)
             await asyncio.shield(left)
 
@@ -135,6 +138,16 @@ class SharedLocks:
         """Give everything back. No claim may be under way."""
         await self._submit(self._close)
         self._thread.shutdown(wait=False)
+
+    def _given_back(self, name: str) -> None:
+        """The work under the locks is done: what it came to must not depend on giving them back."""
+        from cockpit.tasks.store import StoreError
+
+        try:
+            if self._tickets is not None:
+                self._tickets.leave(name)
+        except StoreError as error:
+            log.error("locks are given back later: %s", error)
 
     async def _come_up(self, name: str, waiting: Callable[[str], None]) -> None:
         pause, most = POLL_SECONDS
@@ -160,11 +173,13 @@ class SharedLocks:
     def _blocker(self, name: str) -> tuple[str, int] | None:
         return self._tickets.blocker(name) if self._tickets is not None else None
 
-    def _leave(self, name: str) -> None:
-        if self._tickets is not None:
-            self._tickets.leave(name)
-
     def _close(self) -> None:
-        if self._tickets is not None:
+        from cockpit.tasks.store import StoreError
+
+        if self._tickets is None:
+            return
+        try:
             self._tickets.close()
-            self._tickets = None
+        except StoreError as error:
+            log.error("locks are given back by the end of this process: %s", error)
+        self._tickets = None

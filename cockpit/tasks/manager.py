@@ -48,6 +48,8 @@ class Task:
         self._manager = manager
         self._record = record
         self._ended = asyncio.Event()
+        places = list(enumerate(record.targets))
+        self._places = {t.key: place for place, t in places} | {t.name: place for place, t in places}
 
     @property
     def id(self) -> str:
@@ -76,10 +78,13 @@ class Task:
         self._manager._touch(self)
 
     def outcome(self, target: str, state: State, why: str = "") -> None:
-        targets = tuple(
-            [replace(t, state=state, why=why) if target in (t.name, t.key) else t for t in self._record.targets]
-        )
-        self._set(replace(self._record, targets=targets))
+        place = self._places.get(target)
+        if place is None:
+            log.warning("task %s has no target %r", self.id, target)
+            return
+        targets = self._record.targets
+        said = replace(targets[place], state=state, why=why)
+        self._set(replace(self._record, targets=(*targets[:place], said, *targets[place + 1 :])))
         self._manager._touch(self)
 
     async def drained(self) -> None:
@@ -142,7 +147,7 @@ class TaskManager:
 
     @property
     def records(self) -> Mapping[str, TaskRecord]:
-        """The tasks of the last day by id, those of other processes too, live: do not keep it across an await."""
+        """The newest tasks of the last day by id, of other processes too, live: do not keep it across an await."""
         return self._records.items
 
     @property
@@ -307,12 +312,11 @@ class TaskManager:
                 return await run.to_its_end(task)
 
     async def _end(self, task: Task, state: State, why: str) -> None:
-        """Shielded from nothing, for nobody cancels a runner that is past its queue but a dying loop."""
         await task.output.close()
         record = settled(self._counted(task), state, "; ".join(filter(None, [why, task.output.fault])), clock.wall())
         self._touched.pop(task.id, None)
         fault = await self._books.close_record(record)
-        if fault:
+        if fault and fault not in record.why:
             record = replace(record, why="; ".join(filter(None, [record.why, f"not recorded: {fault}"])))
         del self._tasks[task.id]
         del self._runners[task.id]

@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 
-class Owner(Struct, frozen=True):
+class Owner(Struct, frozen=True, gc=False):
     """A process, now or then."""
 
     pid: int

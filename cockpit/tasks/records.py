@@ -15,7 +15,7 @@ from cockpit.tasks.action import FINAL, Risk, State, Target
 from cockpit.tasks.process import Owner
 
 
-class TargetOutcome(Struct, frozen=True):
+class TargetOutcome(Struct, frozen=True, gc=False):
     """One target of a task and how it ended, if that is known."""
 
     key: str
@@ -26,7 +26,7 @@ class TargetOutcome(Struct, frozen=True):
     why: str = ""
 
 
-class TaskRecord(Struct, frozen=True):
+class TaskRecord(Struct, frozen=True, gc=False):
     """One row of the journal. Instants are Unix seconds."""
 
     key: str

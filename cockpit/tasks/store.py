@@ -107,6 +107,8 @@ def _mend(error: sqlite3.Error) -> str:
             return "cannot be written; set COCKPIT_STATE_DIR to a writable folder"
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return f"is damaged ({error}); move it away, a new one is made"
+        case sqlite3.SQLITE_IOERR:
+            return f"{error}; is the disk full or failing?"
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return f"another process holds it for more than {BUSY_SECONDS:.0f} s; look for a hung cockpit"
         case _:

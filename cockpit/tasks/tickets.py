@@ -44,10 +44,13 @@ class Tickets:
         self._owner = process.this()
         self._db = connect(self._path, SCHEMA, _SCRIPT, synchronous="NORMAL")
         self._db.execute("PRAGMA foreign_keys=ON")
+        self._owed: list[str] = []
+        """Claims that could not be given back yet: a full disk."""
 
     def take(self, claim: str, exclusive: frozenset[str], shared: frozenset[str]) -> None:
         """Join the queue of every key at once. `claim` is unique."""
         owner = self._owner
+        self._pay()
         with plainly(self._path), transaction(self._db):
             number = self._db.execute(
                 "INSERT INTO ticket (claim, manager, pid, start, boot) VALUES (?, ?, ?, ?, ?)",
@@ -75,12 +78,20 @@ class Tickets:
             return found
 
     def leave(self, claim: str) -> None:
-        """Give the ticket back, granted or not. Unknown claims are fine."""
-        with plainly(self._path):
-            self._db.execute("DELETE FROM ticket WHERE claim = ?", (claim,))
+        """Give the ticket back, granted or not. What fails is tried again with the next call."""
+        self._owed.append(claim)
+        self._pay()
 
     def close(self) -> None:
-        """Give everything back."""
-        with plainly(self._path):
-            self._db.execute("DELETE FROM ticket WHERE manager = ?", (self._manager,))
+        """Give everything back. If that fails, the end of the process does it."""
+        try:
+            with plainly(self._path):
+                self._db.execute("DELETE FROM ticket WHERE manager = ?", (self._manager,))
+        finally:
             self._db.close()
+
+    def _pay(self) -> None:
+        with plainly(self._path):
+            while self._owed:
+                self._db.execute("DELETE FROM ticket WHERE claim = ?", (self._owed[-1],))
+                self._owed.pop()

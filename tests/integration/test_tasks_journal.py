@@ -70,7 +70,8 @@ def test_old_and_surplus_tasks_are_forgotten_but_never_running_ones(
     for number in range(4):
         journal.begin(record(f"new{number}", now + number))
     assert sorted(journal.prune(now)) == ["new0", "old"]
-    assert [r.key for r in journal.since(0)] == ["running", "new1", "new2", "new3"]
+    assert [r.key for r in journal.recent(0, 9)] == ["new3", "new2", "new1", "running"]
+    assert [r.key for r in journal.recent(0, 1)] == ["new3", "running"]
     assert journal._db.execute("select count(*) from target").fetchone() == (4,)
 
 

@@ -441,3 +441,25 @@ async def test_a_spill_of_ten_thousand_lines_comes_back_whole(manager: TaskManag
     assert got == list(range(10_000))
     shown = await manager.output(record.key)
     assert len(shown) < 10_000 and any("left out here" in line for line in shown)
+
+
+@pytest.mark.usefixtures("quiet")
+async def test_locks_that_cannot_be_given_back_change_no_outcome(manager: TaskManager, tmp_path: Path) -> None:
+    """A full disk again: the effect was done, and saying otherwise would have it done twice."""
+    keys = frozenset({"k"})
+    await ended(manager, job(nothing, exclusive=keys))
+    tickets = manager._locks._tickets
+    assert tickets is not None
+
+    async def run(_: Progress) -> None:
+        tickets._db.execute("PRAGMA query_only=ON")
+
+    record = await ended(manager, job(run, exclusive=keys))
+    assert (record.state, record.why) == (State.SUCCEEDED, "")
+    refused = await ended(manager, job(nothing, exclusive=keys))
+    assert refused.state is State.FAILED and "not run" in refused.why
+    tickets._db.execute("PRAGMA query_only=OFF")
+    assert (await ended(manager, job(nothing, exclusive=keys))).state is State.SUCCEEDED
+    with sqlite3.connect(tmp_path / "tasks" / "locks.db") as db:
+        assert db.execute("select count(*) from ticket").fetchone() == (0,)
+    db.close()
