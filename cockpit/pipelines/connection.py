@@ -15,7 +15,7 @@ from cockpit.config.settings import PipelineSource
 from cockpit.feeds import http
 from cockpit.model import errors
 from cockpit.pipelines.run import Run
-from cockpit.pipelines.wire import Failure, RunInfo
+from cockpit.pipelines.wire import UNREADABLE, Failure, RunInfo
 
 if TYPE_CHECKING:
     import httpx
@@ -77,7 +77,7 @@ class Connection:
     def _decode(self, reply: Reply, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(reply.body, type=kind)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise errors.Malformed(f"{self._source.name}: not an answer of cockpit serve: {error}") from error
 
 
@@ -130,7 +130,7 @@ def _without_user(url: str) -> str:
 def _said(body: bytes) -> str:
     try:
         return msgspec.json.decode(body, type=Failure).error
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return body[: http.MESSAGE_CHARS].decode(errors="replace")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import DecodeError, Struct
 
 PHASES = ("queued", "running", "cancelling", "finished")
 RESULTS = ("success", "failed", "errored", "timed_out", "cancelled")
@@ -18,6 +18,10 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 NEXT_OFFSET = "X-Next-Offset"
 LOG_FINAL = "X-Log-Final"
 """Header of the log: "true" when no byte will follow `X-Next-Offset`."""
+
+
+UNREADABLE = (DecodeError, UnicodeDecodeError, RecursionError)
+"""All that msgspec raises for bytes from outside: text that is not UTF-8 and deep nesting are no DecodeErrors."""
 
 
 class RunInfo(Struct, frozen=True, gc=False, kw_only=True):

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 from aiohttp import web
 
-from cockpit.pipelines.wire import Failure
+from cockpit.pipelines.wire import UNREADABLE, Failure
 from cockpit.server.ci.ledger import Conflict, Unknown
 from cockpit.server.ci.webhook import Rejected
 
@@ -95,7 +95,7 @@ async def decoded(request: web.Request, kind: type[T]) -> T:
     """A JSON body as a struct; an empty body is one with nothing in it. Raises Rejected."""
     try:
         return msgspec.json.decode(await body(request, REQUEST_BYTES) or b"{}", type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Rejected(400, f"not a valid request: {error}") from None
 
 

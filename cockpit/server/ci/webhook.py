@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
+from cockpit.pipelines.wire import UNREADABLE
 from cockpit.server.ci.checkout import full_ref, valid_sha
 from cockpit.server.ci.ledger import Delivery, NewRun
 
@@ -97,7 +98,7 @@ def read(headers: Mapping[str, str], body: bytes, secrets: Mapping[str, str]) ->
     """
     try:
         name = msgspec.json.decode(body, type=_Named).repository.full_name
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         name = ""
     secret = secrets.get(name, "")
     made = hmac.new((secret or _NO_KEY).encode(), body, hashlib.sha256).hexdigest()
@@ -115,7 +116,7 @@ def read(headers: Mapping[str, str], body: bytes, secrets: Mapping[str, str]) ->
 def _push(name: str, body: bytes, delivery: Delivery) -> Ignored | Wanted:
     try:
         push = msgspec.json.decode(body, type=_Push)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Rejected(400, f"not a push: {error}") from None
     if push.deleted or not push.after.strip("0"):
         return Ignored(delivery, "the ref was deleted")
