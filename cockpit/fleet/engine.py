@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -134,33 +135,34 @@ async def connect(machine: Machine, *, seconds: float) -> SshLink:
     """
     place = machine.where
     known = await asyncio.to_thread(lookup, machine.known_hosts, machine.address, machine.port)
-    keys = await _keys(machine)
     clients: list[_Client] = []
 
     def client() -> _Client:
         clients.append(_Client())
         return clients[-1]
 
+    keys: list[Any] = []
     try:
-        connection = await asyncssh.connect(
-            machine.address,
-            machine.port,
-            username=machine.user,
-            config=None,
-            known_hosts=_trust(known),
-            client_factory=client,
-            client_keys=keys or None,
-            agent_path=None,
-            preferred_auth="publickey",
-            gss_host=None,
-            gss_kex=False,
-            x509_trusted_certs=None,
-            encryption_algs=CIPHERS,
-            connect_timeout=seconds,
-            login_timeout=seconds,
-            keepalive_interval=KEEPALIVE_SECONDS,
-            keepalive_count_max=KEEPALIVES,
-        )
+        async with _keys(machine) as keys:
+            connection = await asyncssh.connect(
+                machine.address,
+                machine.port,
+                username=machine.user,
+                config=None,
+                known_hosts=_trust(known),
+                client_factory=client,
+                client_keys=keys or None,
+                agent_path=None,
+                preferred_auth="publickey",
+                gss_host=None,
+                gss_kex=False,
+                x509_trusted_certs=None,
+                encryption_algs=CIPHERS,
+                connect_timeout=seconds,
+                login_timeout=seconds,
+                keepalive_interval=KEEPALIVE_SECONDS,
+                keepalive_count_max=KEEPALIVES,
+            )
     except TimeoutError as error:
         raise errors.Unreachable(f"{place}: no SSH within {seconds:g} s") from error
     except asyncssh.HostKeyNotVerifiable as error:
@@ -205,21 +207,44 @@ def _public_key(text: str) -> asyncssh.SSHKey | None:
         return None
 
 
-async def _keys(machine: Machine) -> list[Any]:
+@asynccontextmanager
+async def _keys(machine: Machine) -> AsyncIterator[list[Any]]:
     """The keys to try. A configured one alone, where it can be read; else the agent's and the usual ones.
 
     Raises errors.Denied when a configured key cannot be used.
     """
-    if machine.identities:
-        found, failures = await asyncio.to_thread(_configured, machine.identities)
-        if found:
-            return found
-        agent = await _agent_keys()
-        if agent:
-            return agent
-        raise errors.Denied(f"{machine.where}: {failures[0]}")
-    usual, _ = await asyncio.to_thread(_configured, USUAL_KEYS)
-    return [*await _agent_keys(), *usual]
+    found, failures = await asyncio.to_thread(_configured, machine.identities or USUAL_KEYS)
+    if machine.identities and found:
+        yield found
+        return
+    agent = await _agent()
+    try:
+        held = await _held(agent)
+        if machine.identities and not held:
+            raise errors.Denied(f"{machine.where}: {failures[0]}")
+        yield [*held, *found]
+    finally:
+        if agent is not None:
+            agent.close()
+            await agent.wait_closed()
+
+
+async def _held(agent: asyncssh.SSHAgentClient | None) -> list[Any]:
+    """An agent that does not answer properly has no keys."""
+    try:
+        return list(await agent.get_keys()) if agent is not None else []
+    except (OSError, ValueError):
+        return []
+
+
+async def _agent() -> asyncssh.SSHAgentClient | None:
+    path = os.environ.get("SSH_AUTH_SOCK", "")
+    if not path:
+        return None
+    try:
+        return await asyncssh.connect_agent(path)
+    except (OSError, asyncssh.Error):
+        return None
 
 
 def _configured(paths: tuple[str, ...]) -> tuple[list[asyncssh.SSHKey], list[str]]:
@@ -250,15 +275,3 @@ def _private_key(path: str, changed: int, size: int) -> asyncssh.SSHKey | str:
         if "passphrase" in str(error).lower():
             return f"the key {path} has a passphrase; run: ssh-add {path}"
         return f"the key {path} is not a private key: {error}"
-
-
-async def _agent_keys() -> list[Any]:
-    """The agent's keys; none without an agent."""
-    path = os.environ.get("SSH_AUTH_SOCK", "")
-    if not path:
-        return []
-    try:
-        agent = await asyncssh.connect_agent(path)
-        return list(await agent.get_keys())
-    except (OSError, ValueError, asyncssh.Error):
-        return []

@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import os
 import socket
+import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -260,14 +262,48 @@ async def test_a_refused_login_says_whose_and_with_what(sshd: Any, start_sshd: C
 async def test_a_key_with_a_passphrase_asks_for_the_agent(
     sshd: Any, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asyncssh
-
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     locked = sshd.folder / "locked"
-    key = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
-    locked.write_bytes(key.export_private_key("pkcs8-pem", passphrase="secret"))
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(locked)], check=True)
     with pytest.raises(errors.Denied, match=f"ssh-add {locked}"):
         await pool.link(sshd.machine(identities=(str(locked),)))
+
+
+async def test_the_agent_serves_what_the_files_cannot(
+    sshd: Any, need: Callable[[str, str], str], monkeypatch: pytest.MonkeyPatch, comes_true: Callable[..., Any]
+) -> None:
+    # a socket's path is short: pytest's own folder may be too deep
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "agent"
+        agent = subprocess.Popen(
+            [need("ssh-agent", "apt-get install openssh-client"), "-D", "-a", str(path)], stdout=subprocess.DEVNULL
+        )
+        try:
+            await comes_true(path.exists)
+            monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
+            subprocess.run(["ssh-add", "-q", str(sshd.identity)], check=True)
+            subprocess.run(
+                ["ssh-keygen", "-q", "-p", "-N", "secret", "-f", str(sshd.identity)],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+            for identities in ((), (str(sshd.identity),)):
+                async with Pool().used() as pool:
+                    assert await answer(pool, sshd.machine(identities=identities), "echo ok", seconds=20) == b"ok\n"
+        finally:
+            agent.kill()
+            agent.wait()
+
+
+async def test_hashed_known_hosts_are_found(sshd: Any, pool: Pool) -> None:
+    subprocess.run(
+        ["ssh-keygen", "-q", "-H", "-f", str(sshd.known_hosts)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert "127.0.0.1" not in sshd.known_hosts.read_text()
+    assert (await pool.link(sshd.machine())).alive
 
 
 async def test_silent_and_closed_ports_cost_no_more_than_the_timeout() -> None:
