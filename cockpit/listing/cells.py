@@ -46,5 +46,5 @@ def row(columns: Sequence[Column[T]], item: T, now: float) -> tuple[Cell, ...]:
 
 
 def _safe(cell: Cell) -> Cell:
-    text = printable(cell.text)
-    return cell if text is cell.text else Cell(text, cell.tone, cell.glyph)
+    text, glyph = printable(cell.text), printable(cell.glyph)
+    return cell if text is cell.text and glyph == cell.glyph else Cell(text, cell.tone, glyph)

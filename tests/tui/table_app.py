@@ -44,6 +44,9 @@ HOSTILE = (
     "marks" + "e\u0301\u0302\u0303" * 5,
     "[red]markup[/red] [@click=app.bell]x[/]",
     "\u0301leading",
+    "हिन्दी தமிழ் বাংলা",
+    "䷀☰𝌀𝍠㉈ flags🇩🇪🇫🇷",
+    "ไทย العربية עברית",
     "lone\udc9bsurrogate",
     "tab\tnl\ncr\rbel\x07",
 )
