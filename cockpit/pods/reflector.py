@@ -90,27 +90,40 @@ class Reflector:
         self._pods, self._version = pods, version
 
     async def _pages(self, connection: Connection, limit: int) -> tuple[dict[str, dict[str, Pod]], str]:
+        """All pages; the next one is on its way while this one is decoded."""
         pods: dict[str, dict[str, Pod]] = {}
         query = {"limit": str(limit)} if limit else {}
-        while True:
-            body = await connection.body(self._path, query)
-            try:
-                page = _page.decode(body)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise errors.Malformed(f"{self._where}: not a list of pods: {error}") from error
-            del body
-            turn = clock.steady() + SLICE_SECONDS
-            for raw in page.items or ():
-                pod, _ = decode(self._source, raw)
-                pods.setdefault(pod.namespace, {})[pod.name] = pod
-                if clock.steady() > turn:
-                    await asyncio.sleep(0)
-                    turn = clock.steady() + SLICE_SECONDS
-            if not page.metadata.continue_:
-                if not page.metadata.resource_version:
-                    raise errors.Malformed(f"{self._where}: a list without resourceVersion")
-                return pods, page.metadata.resource_version
-            query = {**query, "continue": page.metadata.continue_}
+        coming = asyncio.create_task(connection.body(self._path, query))
+        try:
+            while True:
+                page = self._page(await coming)
+                token = page.metadata.continue_
+                if token:
+                    coming = asyncio.create_task(connection.body(self._path, {**query, "continue": token}))
+                await self._rows(page, pods)
+                if not token:
+                    return pods, page.metadata.resource_version
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
+
+    def _page(self, body: bytes) -> ObjectList:
+        try:
+            page = _page.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise errors.Malformed(f"{self._where}: not a list of pods: {error}") from error
+        if not page.metadata.resource_version:
+            raise errors.Malformed(f"{self._where}: a list without resourceVersion")
+        return page
+
+    async def _rows(self, page: ObjectList, pods: dict[str, dict[str, Pod]]) -> None:
+        turn = clock.steady() + SLICE_SECONDS
+        for raw in page.items or ():
+            pod, _ = decode(self._source, raw)
+            pods.setdefault(pod.namespace, {})[pod.name] = pod
+            if clock.steady() > turn:
+                await asyncio.sleep(0)
+                turn = clock.steady() + SLICE_SECONDS
 
     async def _watch(self, connection: Connection) -> AsyncGenerator[Change[Pod], None]:
         """Changes since the last version; first a Confirm when the server has accepted the watch."""
