@@ -126,7 +126,7 @@ async def _serve_prometheus(state: Path, prometheus: str, exporter: str, targets
     password = secrets.token_urlsafe(24)
     # held, never listened on: a port that stays closed as long as the demo runs, so its alert really fires
     with _held_port() as closed:
-        ports = _free_port(), _free_port()
+        ports = _free_ports()
         await asyncio.to_thread(_write_configuration, state, password, ports, closed.getsockname()[1], targets)
         web = f"--web.config.file={state / 'web.yml'}"
         own_end = _killed_with_us()
@@ -278,10 +278,9 @@ def _held_port() -> socket.socket:
     return held
 
 
-def _free_port() -> int:
-    with _held_port() as free:
-        port: int = free.getsockname()[1]
-        return port
+def _free_ports() -> tuple[int, int]:
+    with _held_port() as one, _held_port() as other:
+        return one.getsockname()[1], other.getsockname()[1]
 
 
 async def _serve_directly(state: Path) -> None:

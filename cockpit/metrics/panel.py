@@ -34,12 +34,16 @@ class Series(Struct, frozen=True, gc=False):
 
     @property
     def low(self) -> float | None:
-        """The least finite value in the range; None when there is none. 10 us for 360 points, not kept."""
-        return min(_finite(self.values), default=None)
+        """The least finite value of the range and now; None when there is none. 10 us for 360 points, not kept."""
+        return min((*_finite(self.values), *_finite(self._now)), default=None)
 
     @property
     def high(self) -> float | None:
-        return max(_finite(self.values), default=None)
+        return max((*_finite(self.values), *_finite(self._now)), default=None)
+
+    @property
+    def _now(self) -> Sequence[float]:
+        return () if self.value is None else (self.value,)
 
     @property
     def average(self) -> float | None:
@@ -144,7 +148,7 @@ def quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-def _finite(values: array[float]) -> Sequence[float]:
+def _finite(values: Sequence[float]) -> Sequence[float]:
     """The sum tells at once whether any is not."""
     return values if math.isfinite(sum(values)) else [value for value in values if math.isfinite(value)]
 
