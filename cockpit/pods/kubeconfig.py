@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cockpit.model import errors
+from cockpit.pods.library import load as load_library
 from cockpit.pods.plugin import Credential, run_plugin
 
 LOGIN_SECONDS = 20.0
@@ -180,15 +181,12 @@ def _access(chosen: Context, credential: Credential | None, where: str) -> Acces
 
 def _library_login(chosen: Context, where: str) -> str:
     """The Authorization header by the client library's loader; "" when the user has no token."""
-    from kubernetes_asyncio.client import Configuration
-    from kubernetes_asyncio.config import ConfigException
-    from kubernetes_asyncio.config.kube_config import KubeConfigLoader
-
+    library = load_library()
     fields = ("token", "tokenFile", "username", "password", "auth-provider")
     user = {key: value for key, value in chosen.user.items() if key in fields}
-    configuration = Configuration()
+    configuration = library.Configuration()
     try:
-        loader = KubeConfigLoader(
+        loader = library.KubeConfigLoader(
             {
                 "current-context": "it",
                 "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
@@ -204,7 +202,7 @@ def _library_login(chosen: Context, where: str) -> str:
 
         # A loop of its own: the library reads files, and asks the identity provider, on the loop that it is given.
         asyncio.run(login())
-    except (ConfigException, OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+    except (library.ConfigException, OSError, ValueError, KeyError, TypeError, AssertionError) as error:
         if isinstance(error, TimeoutError):
             raise
         raise errors.Denied(f"{where}: login needed; {' '.join(str(error).split())[:200]}") from error
