@@ -66,7 +66,7 @@ def command(
             elif screenshots is not None:
                 from cockpit.tui.pictures import draw
 
-                code = draw(settings, screenshots)
+                code = draw(settings, screenshots, ready=shows_everything)
             else:
                 from cockpit.tui.app import run
 

@@ -63,9 +63,9 @@ def translated(where: str) -> Iterator[None]:
     except httpx.UnsupportedProtocol as error:
         raise errors.Refused(f"{where}: {error}; write a url with http:// or https://") from error
     except (httpx.DecodingError, httpx.RemoteProtocolError) as error:
-        raise errors.Malformed(f"{where}: {error or 'not HTTP'}") from error
+        raise errors.Malformed(f"{where}: {str(error) or 'not HTTP'}") from error
     except httpx.TransportError as error:
-        raise errors.Unreachable(f"{where}: {error or type(error).__name__}") from error
+        raise errors.Unreachable(f"{where}: {str(error) or type(error).__name__}") from error
 
 
 @asynccontextmanager

@@ -112,11 +112,7 @@ def _umask() -> int:
 
 
 def _exit_code(taken: Sequence[Taken]) -> int:
-    unread = [
-        taking.source_report(name, source, pane.taken)
-        for pane in taken
-        for name, source in pane.sources.items()
-    ]
+    unread = [taking.source_report(name, source, pane.taken) for pane in taken for name, source in pane.sources.items()]
     missing = [report for report in unread if report.state in ("stale", "denied")]
     for report in missing:
         print(f"cockpit: {report.name}: {report.state}: {report.error}", file=sys.stderr)  # noqa: T201

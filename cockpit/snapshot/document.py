@@ -31,7 +31,8 @@ MIN_WIDTH = 100
 
 def text(taken: Sequence[Taken], *, width: int | None = None, colour: bool = False) -> str:
     """Tables as wide as their content needs, at least `width` columns; colours only for a terminal."""
-    return _drawn(taken, width=width, colour=colour).export_text(styles=colour)
+    drawn = _drawn(taken, width=width, colour=colour).export_text(styles=colour)
+    return "".join(line.rstrip() + "\n" for line in drawn.splitlines())
 
 
 def html(taken: Sequence[Taken]) -> str:
@@ -105,7 +106,10 @@ def _drawn(taken: Sequence[Taken], *, width: int | None, colour: bool) -> Consol
     tables: list[Table | Text] = []
     for pane in taken:
         title = Text.assemble(
-            ("\n" + pane.pane.title, "bold"), "  ", (pane.state, STYLES[STATE_TONES[pane.state]]), f"  {len(pane.items)}"
+            ("\n" + pane.pane.title, "bold"),
+            "  ",
+            (pane.state, STYLES[STATE_TONES[pane.state]]),
+            f"  {len(pane.items)}",
         )
         tables.append(title)
         tables.extend(Text("  " + line, style=STYLES[Tone.MUTED]) for line in _source_lines(pane))
@@ -120,11 +124,15 @@ def _drawn(taken: Sequence[Taken], *, width: int | None, colour: bool) -> Consol
         tables.append(table)
     wanted = max([width or 0, MIN_WIDTH, *(_width(table) for table in tables)])
     console = Console(
-        file=io.StringIO(), record=True, width=wanted, color_system="truecolor" if colour else None, force_terminal=False
+        file=io.StringIO(),
+        record=True,
+        width=wanted,
+        color_system="truecolor" if colour else None,
+        force_terminal=False,
     )
     console.print(Text(f"cockpit  {_stamp(taken)}", style="bold"))
-    for table in tables:
-        console.print(table, soft_wrap=isinstance(table, Text))
+    for part in tables:
+        console.print(part, soft_wrap=isinstance(part, Text))
     return console
 
 
