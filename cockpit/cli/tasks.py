@@ -182,6 +182,8 @@ def tail_command(task_id: str, follow: bool, target: str) -> None:
             sys.stdout.flush()
             time.sleep(FOLLOW_SECONDS)
             record = _one(journal, record.key)
+    if record.output_bytes and not offset:
+        click.echo("its output is no longer kept", err=True)
     if follow and record.state != "succeeded":
         click.echo(printable(f"{record.state.replace('_', ' ')}: {record.why}"), err=True)
 

@@ -187,7 +187,6 @@ class TaskManager:
         )
         task = Task(self, job, record, Output(spills.path(self._folder, key), self._spill_thread, listener))
         self._tasks[key] = task
-        self._queued.add(key)
         self._records.put(record)
         self._runners[key] = asyncio.create_task(self._run(task), name=f"task:{key}")
         return task
@@ -229,8 +228,9 @@ class TaskManager:
         """
         self._draining = True
         tasks = list(self._tasks.values())
-        for key in list(self._queued):
-            self.cancel(key)
+        for task in tasks:
+            if task.record.started_at is None:
+                self.cancel(task.id)
         runners = list(self._runners.values())
         if runners:
             await asyncio.wait(runners, timeout=grace)
@@ -283,10 +283,14 @@ class TaskManager:
         return record is None or record.ended
 
     async def _run(self, task: Task) -> None:
+        self._queued.add(task.id)
         try:
             state, why = await self._through(task)
         except asyncio.CancelledError:
-            state, why = State.CANCELLED, "before it started"
+            if task.record.started_at is None:
+                state, why = State.CANCELLED, "before it started"
+            else:
+                state, why = State.FAILED, f"{run.UNCONFIRMED}: cockpit was ended over it"
         except NotRecorded as error:
             state, why = State.FAILED, f"not run, for it cannot be recorded: {error}"
         except Exception as error:
@@ -298,22 +302,26 @@ class TaskManager:
     async def _through(self, task: Task) -> tuple[State, str]:
         job = task.job
         await self._books.begin(task.record)
-        task._set(replace(task.record, who=self._books.who, owner=self._books.owner))
+        task._set(replace(task.record, who=self._books.who))
+        if task.cancelled.is_set():
+            return State.CANCELLED, "before it started"
         async with run.recorded(self._locks.hold(exclusive=job.exclusive, shared=job.shared, waiting=task._waits)):
             lane = self._lanes.setdefault(job.lane, asyncio.Semaphore(self._lane_sizes.get(job.lane, DEFAULT_LANE)))
             if lane.locked():
                 task._waits(f"waits for a place in the lane {job.lane}")
             async with lane:
                 self._queued.discard(task.id)
-                task._set(replace(task.record, state=State.RUNNING, why="", started_at=clock.wall(), attempts=1))
-                await self._books.write([task.record])
+                running = replace(task.record, state=State.RUNNING, why="", started_at=clock.wall(), attempts=1)
+                await self._books.write([running])
                 if task.cancelled.is_set():
                     return State.CANCELLED, "before it started"
+                task._set(running)
                 return await run.to_its_end(task)
 
     async def _end(self, task: Task, state: State, why: str) -> None:
         await task.output.close()
         record = settled(self._counted(task), state, "; ".join(filter(None, [why, task.output.fault])), clock.wall())
+        record = replace(record, who=self._books.who)
         self._touched.pop(task.id, None)
         fault = await self._books.close_record(record)
         if fault and fault not in record.why:

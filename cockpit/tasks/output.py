@@ -7,6 +7,7 @@ bytes are as they came, in whatever encoding. What could not be kept is counted 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from cockpit.model.units import human_bytes
+
+log = logging.getLogger(__name__)
 
 Line = tuple[bytes, bytes]
 """(target, line without its end)"""
@@ -109,6 +112,9 @@ class Output:
     def write(self, data: bytes, target: str = "") -> None:
         name = _name(target)
         self.total_bytes += len(data)
+        if self.closed:
+            self.dropped_bytes += len(data)
+            return
         line = self._open.setdefault(name, bytearray())
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
@@ -156,7 +162,10 @@ class Output:
             await self.drained()
         if self._file is not None:
             file, self._file = self._file, None
-            await asyncio.get_running_loop().run_in_executor(self._executor, os.close, file)
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._executor, os.close, file)
+            except OSError as error:
+                self._fault = self._fault or f"output is not whole: {error.strerror}"
         self.closed = True
         self.grown.set()
 
@@ -176,9 +185,18 @@ class Output:
             if name not in self._targets:
                 self._targets[name] = Ends(TARGET_HEAD_BYTES, TARGET_TAIL_BYTES)
             self._targets[name].add((name, line))
-        if self._listener is not None:
-            self._listener(text(name), text(line))
+        self._tell(text(name), text(line))
         self._spill(name, line)
+
+    def _tell(self, target: str, line: str) -> None:
+        """Nobody listens any more, or the listener has a defect: the work goes on without it."""
+        try:
+            if self._listener is not None:
+                self._listener(target, line)
+        except Exception as error:
+            self._listener = None
+            if not isinstance(error, BrokenPipeError):
+                log.exception("the listener of %s has a defect", self.path.name)
 
     def _spill(self, name: bytes, line: bytes) -> None:
         row = name + b"\t" + line + b"\n"

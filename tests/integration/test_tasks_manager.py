@@ -463,3 +463,51 @@ async def test_locks_that_cannot_be_given_back_change_no_outcome(manager: TaskMa
     with sqlite3.connect(tmp_path / "tasks" / "locks.db") as db:
         assert db.execute("select count(*) from ticket").fetchone() == (0,)
     db.close()
+
+
+async def test_a_cancel_in_the_same_breath_is_recorded(manager: TaskManager, tmp_path: Path) -> None:
+    ran: list[str] = []
+
+    async def run(_: Progress) -> None:
+        ran.append("ran")
+
+    task = manager.submit(job(run))
+    manager.cancel(task.id)
+    async with asyncio.timeout(SECONDS):
+        record = await task.done()
+    assert (record.state, record.why, ran) == (State.CANCELLED, "before it started", [])
+    assert recorded(tmp_path, task.id) == record
+
+
+async def test_what_a_stray_run_says_later_is_counted_not_kept(manager: TaskManager) -> None:
+    later = asyncio.Event()
+
+    async def run(progress: Progress) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await later.wait()
+            progress.say("late")
+            progress.outcome("web1", State.SUCCEEDED)
+
+    task = manager.submit(job(run, "web1", stop_seconds=0.01, timeout_seconds=0.01))
+    async with asyncio.timeout(SECONDS):
+        record = await task.done()
+    assert record.why == "cancel unconfirmed: after 0.01 s, it did not stop within 0.01 s"
+    later.set()
+    await until(lambda: task.output.dropped_bytes == 5)
+    assert task.record == record and not task.output.path.exists()
+
+
+async def test_a_listener_that_breaks_does_not_break_the_work(manager: TaskManager) -> None:
+    def gone(target: str, line: str) -> None:
+        raise BrokenPipeError
+
+    async def run(progress: Progress) -> None:
+        progress.say("one")
+        progress.say("two")
+
+    async with asyncio.timeout(SECONDS):
+        task = manager.submit(job(run), listener=gone)
+        assert (await task.done()).state is State.SUCCEEDED
+    assert await manager.output(task.id) == ["one", "two"]
