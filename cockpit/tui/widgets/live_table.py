@@ -270,6 +270,7 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
             elif top > 0 and (first := self.listing.index(self._first)) is not None:
                 top = first
             self._set_top(top)
+            self._seen = range(self._top, self._top + body)
         if self.cursor != old_cursor:
             self.post_message(self.CursorMoved(self, self.cursor))
 
@@ -307,7 +308,6 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         height, top = self._body, self._top
         wanted = self._lines(top, height)
         if height:
-            self._seen = range(top, top + height)
             self._first = wanted[0].key if wanted[0] is not None else ""
         header = (self.listing.sort.id, self.listing.descending)
         thumb = self._thumb_span(rows, top, height)
@@ -485,8 +485,11 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
                 self.refresh(Region(0, y, max(0, self.size.width - 1), 1))
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        if round(old_value) != round(new_value):
-            self._paint(len(self.listing))
+        if round(old_value) == round(new_value):
+            return
+        if self._body == len(self._seen):  # else a resize is on its way, which brings the cursor along
+            self._seen = range(self._top, self._top + self._body)
+        self._paint(len(self.listing))
 
     def watch_scroll_x(self, old_value: float, new_value: float) -> None:
         if round(old_value) != round(new_value):
@@ -537,6 +540,7 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         elif index >= top + body:
             top = index - body // 2
         self._set_top(top)
+        self._seen = range(self._top, self._top + body)
         self._paint(rows)
         if self.cursor != old:
             self.post_message(self.CursorMoved(self, self.cursor))
