@@ -100,7 +100,10 @@ class Engine:
             if claim is None:
                 await changed.wait()
             else:
-                await self._attempt(claim)
+                try:
+                    await self._attempt(claim)
+                except Exception:
+                    log.exception("run %s: defect in the engine; it is run again at the next start", claim.run.id)
 
     async def _attempt(self, claim: Claim) -> None:
         run, attempt = claim.run.id, claim.run.attempt

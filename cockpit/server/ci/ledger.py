@@ -25,7 +25,7 @@ from msgspec import Struct
 from cockpit.pipelines.wire import AttemptInfo, RunDetail, RunInfo, RunList, StepInfo
 
 VERSION = 1
-INTERRUPTIONS = 5
+INTERRUPTIONS = 10
 """So often in a row an attempt may be cut short by the server's end before the run is given up: a pipeline that takes
 the machine down must not do so for ever."""
 
