@@ -47,8 +47,8 @@ def fitted(text: str, cells: int, align: Literal["left", "right"] = "left") -> s
         text = f" {text}"
     if width(text) > cells:
         text = f"{_cut(text, cells - 1)}…"
-    padding = " " * (cells - cell_len(text))
-    return padding + text if align == "right" else text + padding
+    before = cells - width(text) if align == "right" else 0
+    return " " * before + text + " " * (cells - before - cell_len(text))
 
 
 def _cut(text: str, cells: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 MOST_BYTES = 74_994
-"""Terminals commonly take at most 100,000 bytes of OSC 52; so much text makes 99,992 of base64 (hterm, tmux, k9s)."""
+"""Terminals commonly take at most 100,000 bytes of OSC 52; so much text makes 99,992 of base64 (hterm, k9s)."""
 SCREEN_CHUNK = 240
 """GNU screen takes device control strings of at most 256 bytes."""
 
