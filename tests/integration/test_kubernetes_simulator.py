@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cockpit.demo.kubernetes.simulator import Simulator, simulator
 
 PATIENCE = 30.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from cockpit.demo.kubernetes.faults import Fault
 from cockpit.demo.kubernetes.simulator import Simulator, simulator
 
@@ -341,6 +343,82 @@ async def test_bodies_that_are_not_read(api: Client) -> None:
     assert code == 415
     code, _ = await api(f"{PODS}/web-0", method="PATCH", body={}, content="application/json")
     assert code == 415
+
+
+ODD = (None, -1, 10**20, 1e308, "x", [], {}, [1], [None], {"a": 1}, True)
+PLACES = (
+    "metadata",
+    "metadata.labels",
+    "metadata.labels.a",
+    "metadata.name",
+    "metadata.ownerReferences",
+    "spec",
+    "spec.containers",
+    "spec.initContainers",
+    "spec.terminationGracePeriodSeconds",
+    "spec.replicas",
+    "spec.selector.matchLabels",
+    "spec.strategy",
+    "spec.strategy.rollingUpdate.maxSurge",
+    "spec.template",
+    "spec.template.metadata.labels",
+    "spec.template.spec.containers",
+    "spec.template.spec.volumes",
+    "status",
+)
+
+
+@pytest.mark.parametrize("kind", ["Pod", "Deployment"])
+async def test_no_body_is_too_odd(api: Client, kind: str) -> None:
+    """Whatever is sent, the answer is no 500, and the cluster goes on."""
+    troubles: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: troubles.append(about))
+    base = PODS if kind == "Pod" else "/apis/apps/v1/namespaces/shop/deployments"
+    labels = {"app": "odd"}
+    spec: dict[str, Any] = {"containers": [{"name": "c", "image": "i"}]}
+    if kind == "Deployment":
+        spec = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}}
+    await api(base, method="POST", body={"kind": kind, "metadata": {"name": "plain"}, "spec": spec})
+    for number, (place, odd) in enumerate((place, odd) for place in PLACES for odd in ODD):
+        body: Any = odd
+        for step in reversed(place.split(".")):
+            body = {step: body}
+        made = {"kind": kind, "metadata": {"name": f"odd-{number}"}, "spec": spec}
+        made.update({key: {**made.get(key, {}), **v} if isinstance(v, dict) else v for key, v in body.items()})
+        assert (await api(base, method="POST", body=made))[0] < 500, (place, odd)
+        for content in ("application/merge-patch+json", "application/strategic-merge-patch+json"):
+            code, _ = await api(f"{base}/plain", method="PATCH", body=body, content=content)
+            assert code < 500, (place, odd)
+        assert (await api(f"{base}/plain", method="DELETE", body=body, dryRun="All"))[0] < 500
+    for listed in ("pods", "deployments"):
+        version = "/api/v1/" if listed == "pods" else "/apis/apps/v1/"
+        assert (await api(version + listed, accept="application/json;as=Table;v=v1;g=meta.k8s.io"))[0] == 200
+    assert troubles == []
+
+
+# -- the service
+
+
+async def test_service_says_where_it_is_and_ends_with_its_parent(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "cockpit.demo.kubernetes",
+        str(tmp_path / "state"),
+        "--pods=300",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stdin is not None
+    async with asyncio.timeout(PATIENCE):
+        facts = json.loads(await process.stdout.readline())
+    assert set(facts) == {"kubeconfig", "context", "url"}
+    kubeconfig = Path(facts["kubeconfig"])
+    assert kubeconfig.parent == tmp_path / "state" and kubeconfig.stat().st_mode & 0o777 == 0o600
+    assert facts["url"].startswith("https://127.0.0.1:")
+    process.stdin.close()
+    async with asyncio.timeout(PATIENCE):
+        assert await process.wait() == 0
 
 
 # -- logs

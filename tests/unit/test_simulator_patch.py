@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from cockpit.demo.kubernetes.patch import json_patch, merge, strategic
 from cockpit.demo.kubernetes.refusals import Refusal
 

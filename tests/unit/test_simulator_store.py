@@ -6,11 +6,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cockpit.demo.kubernetes import kinds
 from cockpit.demo.kubernetes.selectors import selector
 from cockpit.demo.kubernetes.store import Compacted, Store
-from hypothesis import given
-from hypothesis import strategies as st
 
 STEPS = st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans(), st.sampled_from(["x", "y"])), max_size=60)
 

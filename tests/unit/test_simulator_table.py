@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from cockpit.demo.kubernetes import kinds
 from cockpit.demo.kubernetes.store import timestamp
 from cockpit.demo.kubernetes.table import human_duration, pod_summary, table

@@ -41,6 +41,13 @@ LAST_WORDS = {
 }
 
 
+def loudly(task: asyncio.Task[None]) -> None:
+    """A task of the cluster that has failed is a defect: say so where the loop says such things."""
+    if not task.cancelled() and (problem := task.exception()) is not None:
+        about = {"message": f"{task.get_name()} failed", "exception": problem, "task": task}
+        task.get_loop().call_exception_handler(about)
+
+
 class _Gone(Exception):
     """The pod was deleted or replaced."""
 
@@ -90,7 +97,8 @@ class Kubelets:
         before = self._lives.get(uid)
         if before is not None:
             before.cancel()
-        self._lives[uid] = asyncio.create_task(self._guard(life), name=f"{name} {uid}")
+        task = self._lives[uid] = asyncio.create_task(self._guard(life), name=f"{name} {uid}")
+        task.add_done_callback(loudly)
 
     async def _guard(self, life: Coroutine[None, None, None]) -> None:
         try:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cockpit.demo.kubernetes import kinds, patch
+from cockpit.demo.kubernetes import kinds, patch, shapes
 from cockpit.demo.kubernetes.kinds import Kind, Object, dig
 from cockpit.demo.kubernetes.logs import Line, Log, Logs, Voice
 from cockpit.demo.kubernetes.managed import managed_fields
@@ -126,6 +126,9 @@ class Objects:
         return item
 
     def _made(self, kind: Kind, namespace: str, item: Object, *, manager: str, dry: bool) -> Object:
+        item = shapes.without_nulls(item)
+        item.pop("status", None)
+        shapes.check(kind, item)
         metadata = item["metadata"]
         for given in ("uid", "creationTimestamp", "resourceVersion", "deletionTimestamp", "generation"):
             metadata.pop(given, None)
@@ -189,6 +192,7 @@ class Objects:
             replicas = dig(item, "spec.replicas")
             item = record.load()
             item["spec"]["replicas"] = 0 if replicas is None else replicas
+            shapes.check(kind, item)
         elif sub or not isinstance(metadata, dict):
             raise not_allowed()
         else:
@@ -211,6 +215,8 @@ class Objects:
             item.pop("status", None)
             if "status" in before:
                 item["status"] = before["status"]
+            item = shapes.without_nulls(item)
+            shapes.check(kind, item)
             defaulted(kind, item)
         self._check(kind, record.name, item, before)
         if item.get("spec") != before.get("spec") and "generation" in before["metadata"]:
@@ -223,12 +229,8 @@ class Objects:
     @staticmethod
     def _check(kind: Kind, name: str, item: Object, before: Object | None = None) -> None:
         spec = item.get("spec", {})
-        if not isinstance(spec, dict):
-            raise bad_request("spec is no object")
         if kind in (kinds.DEPLOYMENTS, kinds.REPLICASETS):
             replicas = spec.get("replicas", 1)
-            if not isinstance(replicas, int) or isinstance(replicas, bool):
-                raise bad_request(f'{kind.kind} in version "v1" cannot be handled: spec.replicas is no integer')
             if replicas < 0:
                 why = f"Invalid value: {replicas}: must be greater than or equal to 0"
                 raise invalid(kind, name, "spec.replicas", why)
@@ -250,30 +252,28 @@ class Objects:
             raise invalid(kind, name, "spec.containers", "Required value")
 
     def delete(
-        self, kind: Kind, namespace: str, name: str, options: Any, query: Mapping[str, str], *, dry: bool
+        self, kind: Kind, namespace: str, name: str, sent: Any, query: Mapping[str, str], *, dry: bool
     ) -> Object:
         """Delete one object: a pod that runs gets its grace, all else goes at once (its dependents follow)."""
-        if not isinstance(options, dict):
-            raise bad_request("DeleteOptions is no object")
+        options = shapes.delete_options(sent, query)
         record = self.record(kind, namespace, name)
-        wanted = options.get("preconditions") or {}
-        if wanted.get("uid") not in (None, record.uid):
-            raise conflict(
-                kind,
-                name,
-                f"Precondition failed: UID in precondition: {wanted['uid']}, UID in object meta: {record.uid}",
-            )
-        if wanted.get("resourceVersion") not in (None, str(record.version)):
-            why = f"ResourceVersion in precondition: {wanted['resourceVersion']}, in object meta: {record.version}"
+        wanted = options.preconditions or shapes.Preconditions()
+        if wanted.uid not in (None, record.uid):
+            why = f"Precondition failed: UID in precondition: {wanted.uid}, UID in object meta: {record.uid}"
+            raise conflict(kind, name, why)
+        if wanted.resourceVersion not in (None, str(record.version)):
+            why = f"ResourceVersion in precondition: {wanted.resourceVersion}, in object meta: {record.version}"
             raise conflict(kind, name, f"Precondition failed: {why}")
         item = record.load()
         if kind is kinds.NAMESPACES or kind is kinds.NODES:
             raise not_allowed()
-        dry = dry or bool(options.get("dryRun"))
+        dry = dry or bool(options.dryRun)
         if kind is kinds.PODS:
-            return self._shown(kind, self._terminate(record, item, _grace(options, query, item), dry=dry), "")
+            return self._shown(
+                kind, self._terminate(record, item, _grace(options.gracePeriodSeconds, item), dry=dry), ""
+            )
         if not dry:
-            if (options.get("propagationPolicy") or query.get("propagationPolicy")) == "Orphan":
+            if options.propagationPolicy == "Orphan":
                 self._orphan(record.uid)
             self.store.remove(kind, namespace, name)
         details = {"name": name, "kind": kind.resource, "uid": record.uid}
@@ -284,7 +284,7 @@ class Objects:
     def terminate(self, record: Record) -> None:
         """Delete a pod with its own grace, as controllers do."""
         item = record.load()
-        self._terminate(record, item, _grace({}, {}, item), dry=False)
+        self._terminate(record, item, _grace(None, item), dry=False)
 
     def _terminate(self, record: Record, item: Object, grace: int, *, dry: bool) -> Object:
         metadata, status = item["metadata"], item.get("status", {})
@@ -320,14 +320,8 @@ def _statuses(pod: Object) -> list[Object]:
     return [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
 
 
-def _grace(options: Object, query: Mapping[str, str], pod: Object) -> int:
-    given = options.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
-    if given is None:
-        given = pod.get("spec", {}).get("terminationGracePeriodSeconds", 30)
-    try:
-        return max(0, int(given))
-    except (TypeError, ValueError):
-        raise bad_request(f"gracePeriodSeconds is no integer: {given!r}") from None
+def _grace(asked: int | None, pod: Object) -> int:
+    return max(0, pod.get("spec", {}).get("terminationGracePeriodSeconds", 30) if asked is None else asked)
 
 
 def _pod_defaults(spec: Object) -> None:

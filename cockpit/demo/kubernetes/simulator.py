@@ -26,6 +26,7 @@ from cockpit.demo.kubernetes.cluster import Cluster
 from cockpit.demo.kubernetes.faults import Faults
 from cockpit.demo.kubernetes.http import Api
 from cockpit.demo.kubernetes.kinds import Object
+from cockpit.demo.kubernetes.kubelet import loudly
 from cockpit.demo.kubernetes.logs import Logs
 from cockpit.demo.kubernetes.objects import Objects
 from cockpit.demo.kubernetes.scenery import Scenery
@@ -135,12 +136,6 @@ class Simulator:
         os.replace(name, self.kubeconfig)
 
 
-def _loudly(life: asyncio.Task[None]) -> None:
-    """A cluster that has stopped by itself is a defect: say so where the loop says such things."""
-    if not life.cancelled() and (problem := life.exception()) is not None:
-        life.get_loop().call_exception_handler({"message": "the cluster stopped", "exception": problem, "task": life})
-
-
 @contextlib.asynccontextmanager
 async def simulator(
     folder: Path,
@@ -175,7 +170,7 @@ async def simulator(
     if pods:
         await synthetic(store, pods)
     life = asyncio.create_task(cluster.run(), name="cluster")
-    life.add_done_callback(_loudly)
+    life.add_done_callback(loudly)
     runner = web.AppRunner(api.app, handler_cancellation=True, access_log=None, shutdown_timeout=0.5)
     try:
         await runner.setup()
