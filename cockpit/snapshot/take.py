@@ -140,7 +140,7 @@ def source_report(name: str, source: Health, now: float) -> SourceReport:
         case health.Live(confirmed=instant):
             confirmed = instant
         case health.Stale(confirmed=known, why=why) | health.Denied(confirmed=known, why=why):
-            confirmed, error = known, why
+            confirmed, error = known, why.removeprefix(f"{name}: ")
         case health.Loading(since=since):
             error = f"no answer within {now - since:.0f} s"
         case health.Unconfigured(hint=hint):
