@@ -170,7 +170,7 @@ class Feed(Generic[T]):
             case errors.Denied():
                 return self._most
             case _:
-                return float(min(self._most, self._first * 2**min(attempt, 16)) * (0.5 + random.random()))
+                return float(min(self._most, self._first * 2 ** min(attempt, 16)) * (0.5 + random.random()))
 
     def _fail(self, name: str, failure: Exception, retry_at: float) -> None:
         confirmed = self._confirmed(name)

@@ -270,6 +270,16 @@ class MetricGrid(Widget, can_focus=True):
     def on_blur(self) -> None:
         self._paint()
 
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        event.prevent_default()
+        self.action_move_row(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        event.prevent_default()
+        self.action_move_row(-1)
+
     def on_click(self, event: events.Click) -> None:
         at = event.get_content_offset(self)
         if at is None or not self._panels:
