@@ -32,8 +32,9 @@ class PodsAdapter:
 
     @property
     def silence(self) -> float | None:
-        """Bookmarks come about each minute; any byte counts as a sign of life."""
-        return READ_SECONDS
+        """Bookmarks come about each minute, any byte counts. A list of 150,000 pods may take longer: it has time-outs
+        of its own for each page."""
+        return READ_SECONDS if all(reflector.listed for reflector in self._reflectors) else None
 
     async def watch(self) -> AsyncIterator[Change[Pod]]:
         """`Reset` when every namespace has been read. After a cut it goes on where it was, without a new list."""

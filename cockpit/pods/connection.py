@@ -38,6 +38,10 @@ SAID_BYTES, SAID_CHARS = 65536, 300
 X = TypeVar("X")
 
 
+class Forbidden(errors.Denied):
+    """403: logged in, but not allowed this."""
+
+
 class Expired(errors.Refused):
     """410: the resource version is too old; list again."""
 
@@ -242,6 +246,8 @@ class Connection:
             raise errors.Denied(
                 f"{where}: TLS refused: {_brief(error)}; check certificate-authority and client-certificate"
             ) from error
+        except http.ClientHttpProxyError as error:
+            raise errors.Unreachable(f"{where}: the proxy refused: HTTP {error.status}; check proxy-url") from error
         except (http.ConnectionTimeoutError, http.ClientConnectorError, http.ClientProxyConnectionError) as error:
             raise errors.Unreachable(f"{where}: no connection to {self._access.server}: {_brief(error)}") from error
         except http.InvalidURL as error:
@@ -282,7 +288,7 @@ def refusal(status: int, body: bytes, *, where: str, sent: bool = False, retry_a
         case 401:
             return errors.Denied(f"{text}; login needed: renew the credential of this context")
         case 403:
-            return errors.Denied(text)
+            return Forbidden(text)
         case 404:
             return errors.NotFound(text)
         case 409:

@@ -22,7 +22,7 @@ from cockpit.model import errors
 from cockpit.pods.library import load as load_library
 from cockpit.pods.plugin import Credential, run_plugin
 
-LOGIN_SECONDS = 20.0
+LOGIN_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ _NAME = re.compile(_SECRET + r"|(?:^|[_-])(?:key|pass)$", re.IGNORECASE)
 _FLAG = re.compile(rf"(--?[\w.-]*{_SECRET}[\w.-]*)(?:([=\s])(.+))?", re.IGNORECASE | re.DOTALL)
 _URL = re.compile(r"(\w+://[^\s:/@]*):[^\s/@]+@")
 _ASSIGNED = re.compile(rf"([\w-]*{_SECRET}[\w-]*=)(?:'[^']*'|\"[^\"]*\"|\S+)", re.IGNORECASE)
+_PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -90,4 +91,4 @@ def _mask_words(words: list[str]) -> list[str]:
 
 
 def _mask_text(text: str) -> str:
-    return _ASSIGNED.sub(rf"\1{MASK}", _URL.sub(rf"\1:{MASK}@", text))
+    return _ASSIGNED.sub(rf"\1{MASK}", _URL.sub(rf"\1:{MASK}@", _PRIVATE.sub(MASK, text)))

@@ -17,9 +17,10 @@ import msgspec
 
 from cockpit.model import clock, errors
 from cockpit.model.changes import Change, Confirm, Remove, Reset, Upsert
-from cockpit.pods.connection import Connection, Expired, refusal
+from cockpit.pods.connection import Connection, Expired, Forbidden, refusal
 from cockpit.pods.decode import decode
 from cockpit.pods.lines import EVENT_BYTES, LineSplitter
+from cockpit.pods.paths import pods_path
 from cockpit.pods.pod import Pod
 from cockpit.pods.wire import Anything, Metadata, ObjectList, Status, WatchEvent
 
@@ -45,9 +46,15 @@ class Reflector:
         """An empty namespace: all."""
         self._source = source
         self._where = f"{source}: namespace {namespace}" if namespace else source
-        self._path = f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
+        self._everywhere = not namespace
+        self._path = pods_path(namespace)
         self._pods: dict[str, dict[str, Pod]] = {}
         self._version = ""
+
+    @property
+    def listed(self) -> bool:
+        """A list was read whole, and its version is not known to have expired."""
+        return bool(self._version)
 
     @property
     def pods(self) -> Iterator[Pod]:
@@ -87,6 +94,9 @@ class Reflector:
         except Expired:
             # A continue token outlived its snapshot: one list in one piece, as client-go does.
             pods, version = await self._pages(connection, 0)
+        except Forbidden as error:
+            mend = "; set namespaces in [[pods]] to those you may read" if self._everywhere else ""
+            raise Forbidden(f"{error}{mend}") from error
         self._pods, self._version = pods, version
 
     async def _pages(self, connection: Connection, limit: int) -> tuple[dict[str, dict[str, Pod]], str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+
 from cockpit.config.settings import PodsSource, Settings
 from cockpit.demo.kubernetes.faults import Fault, FaultKind
 from cockpit.demo.kubernetes.simulator import Simulator, simulator
@@ -270,6 +271,13 @@ async def test_forbidden_is_denied_and_keeps_what_was_read(sim: Simulator) -> No
         sim.drop_streams()
         await soon(pane, lambda: isinstance(pane.feed.overall, health.Denied))
         assert names(pane) == ["shop/web-1"]
+
+
+async def test_forbidden_everywhere_says_to_name_namespaces(sim: Simulator) -> None:
+    sim.faults.add(Fault("status", verb="list", status=403))
+    async with pane_on(source(sim)) as pane:
+        await soon(pane, lambda: isinstance(pane.feed.overall, health.Denied))
+        assert "set namespaces in [[pods]]" in why(pane)
 
 
 async def test_random_faults_converge_to_a_fresh_list(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:

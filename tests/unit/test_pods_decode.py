@@ -6,14 +6,16 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cockpit.model import errors
 from cockpit.pods.decode import decode
 from cockpit.pods.lines import LineSplitter
 from cockpit.pods.manifest import MASK, masked
 from cockpit.pods.moments import moments
+from cockpit.pods.paths import pod_path
 from cockpit.pods.pod import Pod
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def pod(**metadata: Any) -> Pod:
@@ -100,6 +102,16 @@ def test_a_line_over_the_cap_is_malformed() -> None:
         splitter.feed(b"x")
 
 
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
+    with pytest.raises(errors.Malformed):
+        pod_path(pod(name=name))
+
+
+def test_a_name_stays_one_segment() -> None:
+    assert pod_path(pod(name="a/../b?c#d")) == "/api/v1/namespaces/shop/pods/a%2F..%2Fb%3Fc%23d"
+
+
 def test_moments_of_restarts_and_rollouts() -> None:
     statuses = [
         {
@@ -141,6 +153,7 @@ def test_yaml_shows_no_secret() -> None:
         "DATABASE_URL": "postgres://app:hunter2@db:5432/shop",
         "OPTS": "-Dapp.secret=hunter2 -Xmx1g",
         "MONKEY": "banana",
+        "CERT": "-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----",
     }
     command = ["run", "--token=hunter2", "--db-password", "hunter2", "--verbose", "sh -c 'PGPASSWORD=hunter2 psql'"]
     shown = masked(
@@ -172,7 +185,7 @@ def test_yaml_shows_no_secret() -> None:
     container = shown["spec"]["containers"][0]
     assert container["env"][4]["value"] == f"postgres://app:{MASK}@db:5432/shop"
     assert container["env"][6]["value"] == "banana"
-    assert container["env"][7]["valueFrom"]["secretKeyRef"] == {"name": "s", "key": "k"}
+    assert container["env"][8]["valueFrom"]["secretKeyRef"] == {"name": "s", "key": "k"}
     assert container["command"][:5] == ["run", f"--token={MASK}", "--db-password", MASK, "--verbose"]
 
 
