@@ -168,7 +168,7 @@ class PaneFrame(Vertical):
 
     def describe(self) -> None:
         """Say name, counts and state; the lines repaint only what changed."""
-        if not self.is_mounted:
+        if not self.is_attached:
             return
         left = [Piece(f" {self.number} ", "key"), Piece(f"{self.TITLE} ", "bold")]
         if counts := self.counts():
