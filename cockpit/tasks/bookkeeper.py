@@ -146,6 +146,9 @@ def _told(call: Callable[[], object]) -> str:
         call()
     except StoreError as error:
         return str(error)
+    except Exception as error:
+        log.exception("the journal has a defect")
+        return f"defect in cockpit: {error!r}; see the log"
     return ""
 
 

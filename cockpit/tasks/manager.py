@@ -48,6 +48,8 @@ class Task:
         self._manager = manager
         self._record = record
         self._ended = asyncio.Event()
+        self._sealed = False
+        """Its end is known and being written down; what a stray run says from now on changes nothing."""
         places = list(enumerate(record.targets))
         self._places = {t.key: place for place, t in places} | {t.name: place for place, t in places}
 
@@ -91,10 +93,14 @@ class Task:
         await self.output.drained()
 
     def _set(self, record: TaskRecord) -> None:
-        if self._ended.is_set():
-            return
+        if not self._sealed:
+            self._record = record
+            self._manager._records.put(record)
+
+    def _end(self, record: TaskRecord) -> None:
         self._record = record
         self._manager._records.put(record)
+        self._ended.set()
 
     def _waits(self, why: str) -> None:
         self._set(replace(self._record, why=why))
@@ -320,6 +326,7 @@ class TaskManager:
 
     async def _end(self, task: Task, state: State, why: str) -> None:
         await task.output.close()
+        task._sealed = True
         record = settled(self._counted(task), state, "; ".join(filter(None, [why, task.output.fault])), clock.wall())
         record = replace(record, who=self._books.who)
         self._touched.pop(task.id, None)
@@ -331,11 +338,10 @@ class TaskManager:
         self._ended[task.id] = task
         while len(self._ended) > KEPT_OUTPUTS:
             del self._ended[next(iter(self._ended))]
-        task._set(record)
-        task._ended.set()
+        task._end(record)
 
     def _touch(self, task: Task) -> None:
-        if not task._ended.is_set():
+        if not task._sealed:
             self._touched[task.id] = task
 
     def _counted(self, task: Task) -> TaskRecord:

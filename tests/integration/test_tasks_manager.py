@@ -479,6 +479,27 @@ async def test_a_cancel_in_the_same_breath_is_recorded(manager: TaskManager, tmp
     assert recorded(tmp_path, task.id) == record
 
 
+async def test_a_run_that_goes_on_talking_does_not_reopen_its_row(manager: TaskManager, tmp_path: Path) -> None:
+    stop = asyncio.Event()
+
+    async def run(progress: Progress) -> None:
+        count = 0
+        while not stop.is_set():
+            count += 1
+            progress.step(count, 0)
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                continue
+
+    async with asyncio.timeout(SECONDS):
+        record = await manager.submit(job(run, stop_seconds=0.02, timeout_seconds=0.02)).done()
+        await manager._books.note([])
+        await asyncio.sleep(0.6)  # longer than progress takes to be written
+    assert record.state is State.FAILED and recorded(tmp_path, record.key) == record
+    stop.set()
+
+
 async def test_what_a_stray_run_says_later_is_counted_not_kept(manager: TaskManager) -> None:
     later = asyncio.Event()
 
