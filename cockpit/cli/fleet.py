@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cockpit.config.settings import Settings
     from cockpit.fleet.batch import Order, Result
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 FAILED, USAGE, SOURCE, INTERRUPTED = 1, 2, 3, 130
 TAIL_BYTES = 64 * 1024
 """Of each stream of a host in JSON."""
+WAITING_CHARS = 1 << 20
+"""Unwritten output from which on the hosts are made to wait."""
 
 
 @click.group("fleet", short_help="List the hosts, or run a command on many of them.")
@@ -92,7 +95,8 @@ def exec_command(
 
     settings: Settings = ctx.find_root().obj.settings()
     roster = Roster(settings.fleet)
-    failures = asyncio.run(roster.load())
+    for failure in asyncio.run(roster.load()):
+        _complain(failure)
     try:
         order = Order(roster.select(pattern), " ".join(words), timeout, forks)
         if settings.ui.read_only and not dry_run:
@@ -108,9 +112,7 @@ def exec_command(
             return
         record = asyncio.run(_run(job, printer))
     except errors.Refused as error:
-        _refuse([*failures, str(error)])
-    for failure in failures:
-        _complain(failure)
+        _refuse([str(error)])
     _conclude(ctx, record, printer)
 
 
@@ -130,7 +132,7 @@ def _agreed(order: Order, yes: int | None, dry_run: bool) -> None:
 def _job(roster: Roster, order: Order, printer: _Text | _Json) -> Job:
     from cockpit.fleet.actions import exec_job
 
-    return exec_job(roster, order, on_output=printer.output, on_result=printer.result)
+    return exec_job(roster, order, on_output=printer.output, on_result=printer.result, drained=printer.out.drained)
 
 
 async def _run(job: Job, printer: _Text | _Json) -> TaskRecord:
@@ -138,7 +140,17 @@ async def _run(job: Job, printer: _Text | _Json) -> TaskRecord:
     from cockpit.tasks.manager import TaskManager
 
     async with TaskManager.open() as tasks:
-        return await run_headless(tasks, job, on_output=printer.line)
+
+        def gone() -> None:
+            for record in tasks.active:
+                tasks.cancel(record.key)
+
+        writing = asyncio.create_task(printer.out.run(gone))
+        try:
+            return await run_headless(tasks, job, on_output=printer.line)
+        finally:
+            printer.out.close()
+            await writing
 
 
 def _conclude(ctx: click.Context, record: TaskRecord, printer: _Text | _Json) -> None:
@@ -153,18 +165,69 @@ def _conclude(ctx: click.Context, record: TaskRecord, printer: _Text | _Json) ->
     ctx.exit(INTERRUPTED if record.state is State.CANCELLED else FAILED)
 
 
+class _Out:
+    """stdout, written off the loop: a reader that stalls slows the hosts down and nothing else."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._size = 0
+        self._closed = False
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def line(self, text: str) -> None:
+        self._lines.append(text)
+        self._size += len(text)
+        if self._size > WAITING_CHARS:
+            self._room.clear()
+        self._wake.set()
+
+    async def drained(self) -> None:
+        """Wait while much is unwritten."""
+        await self._room.wait()
+
+    def close(self) -> None:
+        self._closed = True
+        self._wake.set()
+
+    async def run(self, gone: Callable[[], None]) -> None:
+        """Write until closed; `gone` is called once when nobody reads any more, and the rest is dropped."""
+        broken = False
+        while not (self._closed and not self._lines):
+            await self._wake.wait()
+            self._wake.clear()
+            lines, self._lines, self._size = self._lines, [], 0
+            self._room.set()
+            if not lines or broken:
+                continue
+            try:
+                await asyncio.to_thread(_write, "\n".join(lines) + "\n")
+            except BrokenPipeError:
+                broken = True
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                gone()
+
+
+def _write(text: str) -> None:
+    sys.stdout.buffer.write(text.encode(sys.stdout.encoding or "utf-8", "replace"))
+    sys.stdout.buffer.flush()
+
+
 class _Text:
     """Lines as they come, the host before each; failures on stderr as hosts end."""
 
     def __init__(self) -> None:
         self.results: list[Result] = []
+        self.out = _Out()
+        self._terminal = sys.stdout.isatty()
 
     def output(self, machine: Machine, chunk: Chunk) -> None:
         """Lines are taken from the task, which splits them."""
 
     def line(self, target: str, line: str) -> None:
         if target:
-            click.echo(_drawn(f"{target}: {line}"))
+            self.out.line(_drawn(f"{target}: {line}", terminal=self._terminal))
 
     def result(self, result: Result) -> None:
         from cockpit.tasks.action import State
@@ -179,6 +242,7 @@ class _Json:
 
     def __init__(self) -> None:
         self.results: list[Result] = []
+        self.out = _Out()
         self._tails: dict[str, tuple[bytearray, bytearray]] = {}
         self._sizes: dict[str, int] = {}
 
@@ -212,7 +276,7 @@ class _Json:
             "stop": result.stop or None,
             "error": result.why or None,
         }
-        click.echo(msgspec.json.encode(said))
+        self.out.line(msgspec.json.encode(said).decode())
 
 
 async def _hosts(
@@ -284,11 +348,11 @@ def _print_table(hosts: Sequence[Host]) -> None:
         click.echo("  ".join(parts).rstrip())
 
 
-def _drawn(line: str) -> str:
+def _drawn(line: str, *, terminal: bool | None = None) -> str:
     """Safe for a terminal; a file or a pipe gets what the host said."""
     from cockpit.model.printable import printable
 
-    return printable(line.expandtabs()) if sys.stdout.isatty() else line
+    return printable(line.expandtabs()) if (sys.stdout.isatty() if terminal is None else terminal) else line
 
 
 def _complain(line: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -38,6 +38,7 @@ def exec_job(
     action: str = "fleet.exec",
     on_output: Callable[[Machine, Chunk], None] | None = None,
     on_result: Callable[[Result], None] | None = None,
+    drained: Callable[[], Awaitable[None]] | None = None,
     keep: Callable[[Batch], None] | None = None,
 ) -> Job:
     """A batch as a job: exclusive on each of its hosts. The callbacks are told what the task is told.
@@ -61,7 +62,12 @@ def exec_job(
             if on_result is not None:
                 on_result(result)
 
-        batch = Batch(order, on_output=output, on_result=result, drained=progress.drained)
+        async def written() -> None:
+            await progress.drained()
+            if drained is not None:
+                await drained()
+
+        batch = Batch(order, on_output=output, on_result=result, drained=written)
         if keep is not None:
             keep(batch)
         try:

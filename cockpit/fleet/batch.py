@@ -95,6 +95,9 @@ class Batch:
             except TimeoutError:
                 if not limit.expired():
                     raise
+                if remote.ending.known:
+                    remote.ending.pipe_held = True
+                    return _ended(machine, remote.ending)
                 said = f"no end after {self.order.timeout_seconds:g} s"
                 return await _stopped(remote, machine, State.TIMED_OUT, said)
             except asyncio.CancelledError:

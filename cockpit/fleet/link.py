@@ -12,10 +12,12 @@ from msgspec import Struct
 HIGH_BYTES = 512 * 1024
 """Output that may wait for its reader; beyond it the other side is made to wait (SSH window, pipe)."""
 LOW_BYTES = 64 * 1024
-HELD_SECONDS = 0.5
+HELD_SECONDS = 1.0
 """Quiet time after the command has ended and before output that never closes is called held by a detached child."""
 HELD_MOST_SECONDS = 5.0
-"""The same for a detached child that goes on writing."""
+"""The same for a detached child that goes on writing a little, counted while nothing makes it wait."""
+HELD_MOST_BYTES = 8 * 2**20
+"""The same for one that writes much: pipes and SSH windows hold less than this of the command's own output."""
 
 
 class NotSent(Exception):
@@ -57,12 +59,17 @@ class Channel:
         self._paused = False
         self._closed = False
         self._ended_at: float | None = None
+        """When it ended, or when its output was last allowed to go on after that."""
+        self._late_bytes = 0
         self._wake = asyncio.Event()
 
     def feed(self, data: bytes, *, stderr: bool) -> None:
-        """Output has come."""
+        """Output has come. What comes after the end was called is dropped."""
+        if self._closed:
+            return
         self._chunks.append(Chunk(data, stderr))
         self._waiting_bytes += len(data)
+        self._late_bytes += len(data) if self._ended_at is not None else 0
         if self._waiting_bytes > HIGH_BYTES and not self._paused:
             self._paused = True
             self._pause(True)
@@ -90,19 +97,24 @@ class Channel:
             if not await self._more():
                 self.ending.pipe_held = True
                 return None
-        if self._ended_at is not None and not self._closed and self._overdue():
+        if not self._closed and self._overdue():
             self.ending.pipe_held = True
             self._closed = True
         chunk = self._chunks.popleft()
         self._waiting_bytes -= len(chunk.data)
         if self._paused and self._waiting_bytes < LOW_BYTES:
             self._paused = False
+            if self._ended_at is not None:
+                self._ended_at = asyncio.get_running_loop().time()
             self._pause(False)
         return chunk
 
     def _overdue(self) -> bool:
-        assert self._ended_at is not None
-        return asyncio.get_running_loop().time() - self._ended_at > HELD_MOST_SECONDS and not self._paused
+        """What still comes is no longer the command's own."""
+        if self._ended_at is None or self._paused:
+            return False
+        since = asyncio.get_running_loop().time() - self._ended_at
+        return since > HELD_MOST_SECONDS or self._late_bytes > HELD_MOST_BYTES
 
     async def _more(self) -> bool:
         """Wait for output or an end; False when the command is over and only a detached child can hold the pipe."""

@@ -156,6 +156,16 @@ async def test_a_detached_child_that_holds_the_pipe_does_not_hang_the_run(
     assert bytes(run.output[machine.name]) == b"started\n"
 
 
+async def test_a_detached_child_that_writes_without_end_does_not_either(
+    machine: Machine, run: Runner, processes: Callable[[str], list[int]]
+) -> None:
+    number = unique()
+    (result,) = await run(machine, f"setsid yes {number} & sleep 0.1; exit 3")
+    for pid in processes(f"yes {number}"):
+        os.kill(pid, 9)
+    assert (result.state, result.status) == (State.FAILED, 3) and "detached child" in result.why
+
+
 async def test_leaving_a_stream_ends_its_command(
     machine: Machine, pool: Pool, processes: Callable[[str], list[int]]
 ) -> None:
