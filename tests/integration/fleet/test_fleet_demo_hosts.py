@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 
 from cockpit.config.settings import Fleet, Host
@@ -61,7 +62,7 @@ async def run(roster: Roster, pattern: str, command: str, seconds: float = 30.0)
     return {name: (result, said.get(name, b"")) for name, result in batch.results.items()}
 
 
-async def test_six_hosts_run_real_commands_and_two_misbehave(
+async def test_six_hosts_run_real_commands_two_misbehave_and_only_the_key_of_this_run_may_log_in(
     started: Any, processes: Callable[[str], list[int]]
 ) -> None:
     facts, folder = started
@@ -85,13 +86,7 @@ async def test_six_hosts_run_real_commands_and_two_misbehave(
     stopped = await run(fleet, "web1", "trap '' TERM; sleep 33445566 & sleep 33445567; sleep 33445568", 1.0)
     assert (stopped["web1"][0].state, stopped["web1"][0].stop) == (State.TIMED_OUT, "confirmed")
     assert not processes("sleep 3344556")
-
-
-async def test_only_the_key_of_this_run_may_log_in(started: Any, tmp_path: Path) -> None:
-    import asyncssh
-
-    facts, _ = started
-    stranger = tmp_path / "stranger"
+    stranger = folder / "stranger"
     stranger.write_bytes(asyncssh.generate_private_key("ssh-ed25519").export_private_key())
-    results = await run(roster({**facts, "identity": str(stranger)}), "web1", "true")
-    assert "refused its key" in results["web1"][0].why
+    refused = await run(roster({**facts, "identity": str(stranger)}), "web1", "true")
+    assert "refused its key" in refused["web1"][0].why
