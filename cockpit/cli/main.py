@@ -23,7 +23,7 @@ SUBCOMMANDS = {
     "doctor": "Try every configured source: ok, or the cause and the mend.",
     "fleet": "List the hosts, or run a command on many of them.",
     "schema": "Print the JSON Schema of a format.",
-    "serve": "Run the server: builds on a webhook or a trigger.",
+    "serve": "Run the CI server: webhooks in, runs out.",
     "tasks": "What was done, by whom, on what: the journal.",
 }
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cockpit.tasks.records import TaskRecord
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+UNBROKEN = frozenset({"id", "state", "started", "duration"})
+"""Columns that are never wrapped."""
 STATES = ("queued", "running", "succeeded", "failed", "cancelled", "timed_out", "unknown", "interrupted")
 FOLLOW_SECONDS = 0.25
 """Between two looks at a task that runs."""
@@ -93,7 +95,7 @@ def list_command(limit: int, states: tuple[str, ...], since: float, format_: str
     columns.sort(key=lambda column: column.id != "id")
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(Text(column.title), justify=column.align, no_wrap=column.id == "id", overflow="fold")
+        table.add_column(Text(column.title), justify=column.align, no_wrap=column.id in UNBROKEN, overflow="fold")
     now = time.time()
     for record in records:
         cells = row(columns, record, now)

@@ -68,7 +68,7 @@ class Progress(Protocol):
     def step(self, done: int, total: int) -> None: ...
 
     def outcome(self, target: str, state: State, why: str = "") -> None:
-        """How one target of a batch ended. A target without one takes the state of the task."""
+        """How one target of a batch ended, by name or by key. A target without one takes the state of the task."""
 
     async def drained(self) -> None:
         """Wait until the output written so far is on disk: call it between large writes."""

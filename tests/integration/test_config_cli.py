@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import stat
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+
+from cockpit.cli.main import SUBCOMMANDS
 
 
 class Home:
@@ -144,3 +147,9 @@ def test_an_unwritable_state_folder_is_no_obstacle(home: Home) -> None:
     (home.folder / "file").write_text("")
     result = home.run("--debug", "config", "path", COCKPIT_STATE_DIR=str(home.folder / "file"))
     assert result.returncode == 0 and result.stderr == ""
+
+
+def test_every_subcommand_is_there_and_says_the_same_as_the_help() -> None:
+    for name, said in SUBCOMMANDS.items():
+        command = importlib.import_module(f"cockpit.cli.{name}").command
+        assert command.name == name and command.get_short_help_str(200) in (said, said.removesuffix("."))
