@@ -8,12 +8,11 @@ rest -> Refused.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import os
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -220,14 +219,14 @@ class Connection:
             self._access = fresh
 
     def _session(self, access: Access) -> aiohttp.ClientSession:
-        """Proxies of the environment are for other machines; loopback is always spoken to directly, as Go does."""
+        """Without trust_env: a `default` line in ~/.netrc would clash with the token."""
         http = self._http
         tls = access.tls if access.tls is not None else True
         connector = http.TCPConnector(limit=0, ssl=tls, ttl_dns_cache=30, socket_factory=_keepalive_socket)
         session: aiohttp.ClientSession = http.ClientSession(
             connector=connector,
             cookie_jar=http.DummyCookieJar(),
-            trust_env=not _is_loopback(access.server),
+            trust_env=False,
             read_bufsize=2**18,
         )
         return session
@@ -329,12 +328,6 @@ def _said(body: bytes) -> str:
 
 def _brief(error: BaseException) -> str:
     cause = getattr(error, "os_error", None)
+    if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
+        return os.strerror(cause.errno).lower()
     return (getattr(cause, "strerror", None) or str(error) or type(error).__name__).split("\n")[0][:SAID_CHARS]
-
-
-def _is_loopback(server: str) -> bool:
-    host = urlsplit(server).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

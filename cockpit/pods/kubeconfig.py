@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import ipaddress
 import os
 import ssl
 import tempfile
@@ -17,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from cockpit.model import errors
 from cockpit.pods.library import load as load_library
@@ -171,12 +173,33 @@ def _access(chosen: Context, credential: Credential | None, where: str) -> Acces
         tls = _tls(material, verify=not cluster.get("insecure-skip-tls-verify"), where=where)
     return Access(
         server=server,
-        proxy=str(cluster["proxy-url"]) if cluster.get("proxy-url") else None,
+        proxy=_proxy(server, cluster, where),
         server_name=str(cluster["tls-server-name"]) if cluster.get("tls-server-name") else None,
         authorization=authorization,
         material=material,
         tls=tls,
     )
+
+
+def _proxy(server: str, cluster: Mapping[str, Any], where: str) -> str | None:
+    """The kubeconfig's, else the environment's; loopback is always spoken to directly, as Go does."""
+    from urllib.request import getproxies, proxy_bypass
+
+    address = urlsplit(server)
+    host = address.hostname or ""
+    proxy = str(cluster.get("proxy-url") or "")
+    if not proxy and not _is_loopback(host) and not proxy_bypass(host):
+        proxy = getproxies().get(address.scheme, "")
+    if proxy and urlsplit(proxy).scheme not in ("http", "https"):
+        raise errors.Refused(f"{where}: the proxy {urlsplit(proxy).scheme}://{urlsplit(proxy).hostname} is not http")
+    return proxy or None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _library_login(chosen: Context, where: str) -> str:

