@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,15 +118,15 @@ class SampleRepository:
         self._work = work
 
     @classmethod
-    def make(cls, bare: Path, work: Path) -> SampleRepository:
-        """Both folders, with the history so far."""
+    def make(cls, bare: Path, work: Path, history: Iterable[Commit] = _HISTORY) -> SampleRepository:
+        """Both folders, with a history."""
         made = cls(bare, work)
         for folder in (bare, work):
             folder.mkdir(parents=True)
         made._git(bare, "init", "-q", "--bare")
         made._git(work, "init", "-q")
         made._git(work, "remote", "add", "origin", str(bare))
-        for commit in _HISTORY:
+        for commit in history:
             made.commit(commit)
         return made
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from cockpit.config.settings import PipelineSource
 from cockpit.demo.shop import Commit, SampleRepository
 
@@ -37,7 +38,7 @@ class Shop:
     """The repository that is built."""
 
     def __init__(self, folder: Path) -> None:
-        self.repository = SampleRepository.make(folder / "shop.git", folder / "shop")
+        self.repository = SampleRepository.make(folder / "shop.git", folder / "shop", ())
         self.pipeline = pipeline
 
     def push(self, files: Mapping[str, str], *, branch: str = "main", message: str = "a change") -> tuple[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+
 from cockpit.config.settings import PipelineSource, Settings
 from cockpit.model import errors, health
 from cockpit.pipelines.run import Run

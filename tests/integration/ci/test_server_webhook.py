@@ -6,8 +6,6 @@ import asyncio
 import socket
 from typing import Any
 
-import pytest
-
 Served = Any
 
 
@@ -73,21 +71,21 @@ async def test_who_is_refused(ci: Served) -> None:
     assert (await ci.get("/runs")).json()["runs"] == []
 
 
-@pytest.mark.parametrize(
-    ("event", "changes"),
-    [
-        ("ping", {}),
-        ("issues", {}),
-        ("push", {"deleted": True}),
-        ("push", {"after": "0" * 40}),
-        ("push", {"ref": "refs/notes/commits"}),
-        ("push", {"head_commit": {"message": "typo [skip ci]"}}),
-    ],
+IGNORED: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("ping", {}),
+    ("issues", {}),
+    ("push", {"deleted": True}),
+    ("push", {"after": "0" * 40}),
+    ("push", {"ref": "refs/notes/commits"}),
+    ("push", {"head_commit": {"message": "typo [skip ci]"}}),
 )
-async def test_what_is_valid_and_starts_no_run(ci: Served, event: str, changes: dict[str, Any]) -> None:
-    answer = await ci.webhook(ci.push_event("1" * 40, "2" * 40, **changes), event=event)
-    assert answer.status_code == 200
-    assert answer.json()["ignored"]
+
+
+async def test_what_is_valid_and_starts_no_run(ci: Served) -> None:
+    for event, changes in IGNORED:
+        answer = await ci.webhook(ci.push_event("1" * 40, "2" * 40, **changes), event=event)
+        assert answer.status_code == 200, (event, changes)
+        assert answer.json()["ignored"]
     assert (await ci.get("/runs")).json()["runs"] == []
 
 
