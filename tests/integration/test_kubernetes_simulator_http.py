@@ -535,3 +535,46 @@ async def test_many_pods(tmp_path: Path) -> None:
         _, one = await api("/api/v1/pods", labelSelector="app=load-0001", limit="1")
         space, name = one["items"][0]["metadata"]["namespace"], one["items"][0]["metadata"]["name"]
         assert (await api(f"/api/v1/namespaces/{space}/pods/{name}", method="DELETE"))[0] == 200
+
+
+# -- what the cluster does by itself
+
+
+async def test_a_scripted_pod_stays_as_it_was_put_until_it_is_deleted(sim: Simulator, api: Client) -> None:
+    dying = pod("dying")
+    dying["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    sim.put(dying)
+    sim.put({"metadata": {"namespace": "shop", "name": "bare"}})
+    await api(f"{PODS}/web-0", method="DELETE")
+    await api(f"{PODS}/bare", method="DELETE")
+    async with api.watch(fieldSelector="metadata.name=web-0") as event:
+        while (await event())["type"] != "DELETED":
+            pass
+    _, listed = await api(PODS)
+    assert "dying" in names(listed) and "bare" not in names(listed)
+
+
+async def test_cron_brings_pods_that_complete_and_go(tmp_path: Path) -> None:
+    jobs = "/api/v1/namespaces/payments/pods"
+    async with (
+        simulator(tmp_path, pace=0.005, cron=True) as sim,
+        talk(sim) as api,
+        api.watch(jobs, labelSelector="app=sync-rates") as event,
+    ):
+        phases: set[str] = set()
+        while (change := await event())["type"] != "DELETED":
+            phases.add(change["object"]["status"]["phase"])
+        assert phases == {"Pending", "Running", "Succeeded"}
+
+
+async def test_service_names_what_keeps_it_from_starting(sim: Simulator, tmp_path: Path) -> None:
+    port = sim.url.rpartition(":")[2]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cockpit.demo.kubernetes", str(tmp_path / "other"), "--port", port),
+        stdin=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(PATIENCE):
+        _, err = await process.communicate()
+    assert process.returncode == 1 and err.startswith(b"the simulated Kubernetes API cannot start:")
+    assert b"Traceback" not in err

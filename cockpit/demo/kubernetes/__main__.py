@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from pathlib import Path
 
 from cockpit.demo.child import die_with_parent, ready_until_orphaned
@@ -16,7 +17,7 @@ from cockpit.demo.kubernetes.simulator import simulator
 
 async def _serve(options: argparse.Namespace) -> None:
     options.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    async with simulator(options.state_dir, port=options.port, pods=options.pods, seed=options.seed) as sim:
+    async with simulator(options.state_dir, port=options.port, pods=options.pods, seed=options.seed, cron=True) as sim:
         await ready_until_orphaned({"kubeconfig": str(sim.kubeconfig), "context": sim.context, "url": sim.url})
 
 
@@ -30,7 +31,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     die_with_parent()
-    asyncio.run(_serve(options))
+    try:
+        asyncio.run(_serve(options))
+    except OSError as error:
+        sys.exit(f"the simulated Kubernetes API cannot start: {error}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a client asks to learn what there is: /version, /api and /apis in the unaggregated form that all kubectls take."""
+"""What a client asks to learn what there is: /version, /api, /apis in the unaggregated form that all kubectls take."""
 
 from __future__ import annotations
 

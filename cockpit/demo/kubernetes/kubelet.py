@@ -63,12 +63,14 @@ class Kubelets:
         self._pace = pace
         self._lives: dict[str, asyncio.Task[None]] = {}
         self._next_address = 20
-        self.scripted: set[str] = set()  # uids that are left as they were put
+        self.scripted: dict[str, int] = {}  # uid of a pod that is left as it was put -> the version put last
 
     # -- from the cluster's loop
 
     def notice(self, record: Record) -> None:
         """A pod was written: begin its life, or end it."""
+        if self.scripted.get(record.uid) == record.version:
+            return
         deleting = b'"deletionTimestamp":"' in record.body
         if deleting:
             if not (task := self._lives.get(record.uid)) or not task.get_name().startswith("end"):
@@ -81,7 +83,7 @@ class Kubelets:
         self._replace(record.uid, self._behave(record.key, record.uid), "live")
 
     def forget(self, uid: str) -> None:
-        self.scripted.discard(uid)
+        self.scripted.pop(uid, None)
         task = self._lives.pop(uid, None)
         if task is not None:
             task.cancel()
@@ -334,8 +336,7 @@ class Kubelets:
     async def _end(self, key: Key, uid: str) -> None:
         """SIGTERM, the containers' last moment, and the pod is gone. Never longer than its grace."""
         pod = self._load(key, uid)
-        names = [c["name"] for c in pod["spec"]["containers"]]
-        for name in names:
+        for name in [c["name"] for c in dig(pod, "spec.containers") or ()]:
             self._say(pod, "Killing", f"Stopping container {name}", container=name)
         grace = pod["metadata"].get("deletionGracePeriodSeconds", 30)
         await self._pause(min(grace, 1.2))

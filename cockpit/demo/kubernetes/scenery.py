@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -139,9 +138,9 @@ CAST = (
 class Scenery:
     """Builds the cast in the state that time has left it in, and hands the restless to the kubelets."""
 
-    def __init__(self, store: Store, logs: Logs, cluster: Cluster, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, logs: Logs, cluster: Cluster) -> None:
         self._store, self._logs, self._cluster = store, logs, cluster
-        self._now = clock()
+        self._now = time.time()
 
     def build(self) -> None:
         for name, address in NODES.items():
@@ -165,7 +164,7 @@ class Scenery:
             template, reference = made["spec"]["template"], owner_reference(kinds.REPLICASETS, made)
         else:
             group = {"Job": "batch/v1", "Node": "v1"}.get(each.owner, "apps/v1")
-            template = _template(each)
+            template = template_of(each)
             name = "cp-1" if each.owner == "Node" else each.name
             reference = {
                 "apiVersion": group,
@@ -329,7 +328,8 @@ def _container(name: str, image: str) -> Object:
     }
 
 
-def _template(each: Workload) -> Object:
+def template_of(each: Workload) -> Object:
+    """The pod template of one of the cast."""
     annotations = {CHATTER: each.voice}
     if each.behaviour:
         annotations[BEHAVIOUR] = each.behaviour
@@ -356,7 +356,7 @@ def _template(each: Workload) -> Object:
 
 
 def _deployment(each: Workload, born: float) -> Object:
-    template = _template(each)
+    template = template_of(each)
     item: Object = {
         "metadata": {
             "name": each.name,

@@ -15,7 +15,7 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import yaml
@@ -23,6 +23,7 @@ from aiohttp import web
 
 from cockpit.demo.kubernetes import certificates, kinds
 from cockpit.demo.kubernetes.cluster import Cluster
+from cockpit.demo.kubernetes.cron import Cron
 from cockpit.demo.kubernetes.faults import Faults
 from cockpit.demo.kubernetes.http import Api
 from cockpit.demo.kubernetes.kinds import Object
@@ -76,8 +77,8 @@ class Simulator:
             if metadata["uid"] != before.uid:
                 self.remove(namespace, metadata["name"])
         metadata.setdefault("uid", self.store.uid())
-        self.cluster.kubelets.scripted.add(metadata["uid"])
         record = self.store.put(kinds.PODS, item)
+        self.cluster.kubelets.scripted[record.uid] = record.version
         for container in item.get("spec", {}).get("containers") or ():
             if self.logs.current(record.uid, container["name"]) is None:
                 self.logs.begin(record.uid, container["name"], began=time.time(), voice=None)
@@ -148,15 +149,15 @@ async def simulator(
     tls: bool = True,
     bookmark_seconds: float = 60.0,
     history: int = HISTORY,
-    clock: Callable[[], float] = time.time,
+    cron: bool = False,
 ) -> AsyncIterator[Simulator]:
     """Run a cluster until the block ends.
 
     `scenery`: the demo's four nodes and forty pods; without it only what `put` writes. `pods`: so many synthetic pods
-    more. `pace`: how long the cluster's own doings take (0.1: ten times as quick).
+    more. `pace`: how long the cluster's own doings take (0.1: ten times as quick). `cron`: a job runs every 45 seconds.
     """
     store = Store(seed=seed, history=history)
-    logs = Logs(clock)
+    logs = Logs(time.time)
     objects = Objects(store, logs, voice_of)
     api = Api(store, objects, logs, token=secrets.token_urlsafe(32), bookmark_seconds=bookmark_seconds, seed=seed)
     cluster = Cluster(store, objects, logs, voice_of, pace=pace)
@@ -166,11 +167,14 @@ async def simulator(
     if tls:
         sim.authority, context = await asyncio.to_thread(certificates.make, folder)
     if scenery:
-        Scenery(store, logs, cluster, clock=clock).build()
+        Scenery(store, logs, cluster).build()
     if pods:
         await synthetic(store, pods)
-    life = asyncio.create_task(cluster.run(), name="cluster")
-    life.add_done_callback(loudly)
+    lives = [asyncio.create_task(cluster.run(), name="cluster")]
+    if cron:
+        lives.append(asyncio.create_task(Cron(store, objects, pace=pace).run(), name="cron"))
+    for life in lives:
+        life.add_done_callback(loudly)
     runner = web.AppRunner(api.app, handler_cancellation=True, access_log=None, shutdown_timeout=0.5)
     try:
         await runner.setup()
@@ -183,5 +187,6 @@ async def simulator(
     finally:
         api.drop_streams()
         await runner.cleanup()
-        life.cancel()
-        await asyncio.gather(life, return_exceptions=True)
+        for life in lives:
+            life.cancel()
+        await asyncio.gather(*lives, return_exceptions=True)
