@@ -110,12 +110,11 @@ async def checkout(
             await must(*fetch, "origin", f"+{ref}:{target}")
     else:
         await must(*fetch, "--depth=1", "origin", f"+{ref}:{target}")
-    ended, found = await git("rev-parse", "-q", "--verify", f"{sha or target}^{{commit}}")
-    commit = found.decode(errors="replace").strip()
+    ended, found = await git("show", "-s", "--no-show-signature", "--format=%H%n%s", f"{sha or target}^{{commit}}")
+    commit, _, subject = found.decode(errors="replace").strip().partition("\n")
     if not ended.ok or not valid_sha(commit):
         raise CheckoutFailed(f"commit {sha or ref} is not in {ref}")
     await must("checkout", "-q", "--detach", commit)
-    subject = await must("show", "-s", "--format=%s", commit)
     blob = f"{commit}:{pipeline_file.PATH}"
     ended, pipeline = await git("cat-file", "blob", blob, most_bytes=pipeline_file.MOST_BYTES + 1)
     await say(f"checked out {commit} ({subject[:200]})")
