@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from cockpit.tasks.action import Job
-from cockpit.tasks.manager import Task, TaskManager
+from cockpit.tasks.manager import TaskManager
 from cockpit.tasks.records import TaskRecord
+from cockpit.tasks.task import Task
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

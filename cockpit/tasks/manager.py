@@ -21,6 +21,7 @@ from cockpit.tasks.bookkeeper import Bookkeeper, NotRecorded
 from cockpit.tasks.locks import SharedLocks
 from cockpit.tasks.output import Output, text
 from cockpit.tasks.records import Records, TaskRecord, settled, targets_of
+from cockpit.tasks.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -35,75 +36,6 @@ KEPT_OUTPUTS = 50
 """Ended tasks whose output stays in memory; of older ones it is read from the spill."""
 CLOSE_GRACE_SECONDS = 10.0
 _ALPHABET = "abcdefghjkmnpqrstvwxyz0123456789"
-
-
-class Task:
-    """A job under way. It is its own `Progress`."""
-
-    def __init__(self, manager: TaskManager, job: Job, record: TaskRecord, output: Output) -> None:
-        self.job = job
-        self.output = output
-        self.cancelled = asyncio.Event()
-        """A cancel was asked for."""
-        self._manager = manager
-        self._record = record
-        self._ended = asyncio.Event()
-        self._sealed = False
-        """Its end is known and being written down; what a stray run says from now on changes nothing."""
-        places = list(enumerate(record.targets))
-        self._places = {t.key: place for place, t in places} | {t.name: place for place, t in places}
-
-    @property
-    def id(self) -> str:
-        return self._record.key
-
-    @property
-    def record(self) -> TaskRecord:
-        """As it is now."""
-        return self._record
-
-    async def done(self) -> TaskRecord:
-        """Wait for its end; never raises for the task's own fate."""
-        await self._ended.wait()
-        return self._record
-
-    def say(self, line: str, *, target: str = "") -> None:
-        self.output.say(line, target)
-        self._manager._touch(self)
-
-    def write(self, data: bytes, *, target: str = "") -> None:
-        self.output.write(data, target)
-        self._manager._touch(self)
-
-    def step(self, done: int, total: int) -> None:
-        self._set(replace(self._record, done=done, total=total))
-        self._manager._touch(self)
-
-    def outcome(self, target: str, state: State, why: str = "") -> None:
-        place = self._places.get(target)
-        if place is None:
-            log.warning("task %s has no target %r", self.id, target)
-            return
-        targets = self._record.targets
-        said = replace(targets[place], state=state, why=why)
-        self._set(replace(self._record, targets=(*targets[:place], said, *targets[place + 1 :])))
-        self._manager._touch(self)
-
-    async def drained(self) -> None:
-        await self.output.drained()
-
-    def _set(self, record: TaskRecord) -> None:
-        if not self._sealed:
-            self._record = record
-            self._manager._records.put(record)
-
-    def _end(self, record: TaskRecord) -> None:
-        self._record = record
-        self._manager._records.put(record)
-        self._ended.set()
-
-    def _waits(self, why: str) -> None:
-        self._set(replace(self._record, why=why))
 
 
 class TaskManager:
@@ -191,9 +123,9 @@ class TaskManager:
             owner=self._books.owner,
             targets=targets_of(job.targets),
         )
-        task = Task(self, job, record, Output(spills.path(self._folder, key), self._spill_thread, listener))
+        output = Output(spills.path(self._folder, key), self._spill_thread, listener)
+        task = Task(job, record, output, self._records, self._touched)
         self._tasks[key] = task
-        self._records.put(record)
         self._runners[key] = asyncio.create_task(self._run(task), name=f"task:{key}")
         return task
 
@@ -308,28 +240,26 @@ class TaskManager:
     async def _through(self, task: Task) -> tuple[State, str]:
         job = task.job
         await self._books.begin(task.record)
-        task._set(replace(task.record, who=self._books.who))
+        task.become(replace(task.record, who=self._books.who))
         if task.cancelled.is_set():
             return State.CANCELLED, "before it started"
-        async with run.recorded(self._locks.hold(exclusive=job.exclusive, shared=job.shared, waiting=task._waits)):
+        async with run.recorded(self._locks.hold(exclusive=job.exclusive, shared=job.shared, waiting=task.waits)):
             lane = self._lanes.setdefault(job.lane, asyncio.Semaphore(self._lane_sizes.get(job.lane, DEFAULT_LANE)))
             if lane.locked():
-                task._waits(f"waits for a place in the lane {job.lane}")
+                task.waits(f"waits for a place in the lane {job.lane}")
             async with lane:
                 self._queued.discard(task.id)
                 running = replace(task.record, state=State.RUNNING, why="", started_at=clock.wall(), attempts=1)
                 await self._books.write([running])
                 if task.cancelled.is_set():
                     return State.CANCELLED, "before it started"
-                task._set(running)
+                task.become(running)
                 return await run.to_its_end(task)
 
     async def _end(self, task: Task, state: State, why: str) -> None:
         await task.output.close()
-        task._sealed = True
-        record = settled(self._counted(task), state, "; ".join(filter(None, [why, task.output.fault])), clock.wall())
+        record = settled(task.seal(), state, "; ".join(filter(None, [why, task.output.fault])), clock.wall())
         record = replace(record, who=self._books.who)
-        self._touched.pop(task.id, None)
         fault = await self._books.close_record(record)
         if fault and fault not in record.why:
             record = replace(record, why="; ".join(filter(None, [record.why, f"not recorded: {fault}"])))
@@ -338,29 +268,17 @@ class TaskManager:
         self._ended[task.id] = task
         while len(self._ended) > KEPT_OUTPUTS:
             del self._ended[next(iter(self._ended))]
-        task._end(record)
-
-    def _touch(self, task: Task) -> None:
-        if not task._sealed:
-            self._touched[task.id] = task
-
-    def _counted(self, task: Task) -> TaskRecord:
-        output = task.output
-        return replace(
-            task.record,
-            output_bytes=output.total_bytes,
-            output_dropped=output.dropped_bytes,
-            output_path=str(output.path) if output.total_bytes else "",
-        )
+        task.end(record)
 
     async def _keep(self) -> None:
         """Write progress down and read what other processes do, until cancelled."""
         refresh_at = 0.0
         while True:
-            touched, self._touched = self._touched, {}
-            for task in touched.values():
-                task._set(self._counted(task))
-            await self._books.note([task.record for task in touched.values() if task.id not in self._queued])
+            touched = list(self._touched.values())
+            self._touched.clear()
+            for task in touched:
+                task.become(task.counted())
+            await self._books.note([task.record for task in touched if task.id not in self._queued])
             if clock.steady() >= refresh_at:
                 self._take(await self._books.look())
                 refresh_at = clock.steady() + REFRESH_SECONDS

@@ -7,7 +7,6 @@ import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -15,9 +14,7 @@ from cockpit.model import errors
 from cockpit.tasks.action import CancelUnconfirmed, Retry, State
 from cockpit.tasks.bookkeeper import NotRecorded
 from cockpit.tasks.records import verdict
-
-if TYPE_CHECKING:
-    from cockpit.tasks.manager import Task
+from cockpit.tasks.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +60,7 @@ async def to_its_end(task: Task) -> tuple[State, str]:
         nap.cancel()
         if stop is not None:
             return stop, f"{_after(task, stop)}the last attempt failed: {_said(cause)}"
-        task._set(replace(task.record, attempts=task.record.attempts + 1))
+        task.become(replace(task.record, attempts=task.record.attempts + 1))
 
 
 async def _attempt(task: Task) -> None:
