@@ -58,7 +58,21 @@ def sandbox(name: str) -> list[str]:
     """The command line of bubblewrap that a host's server is put behind."""
     home = os.path.realpath(os.path.expanduser("~"))
     command = ["bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL", "--hostname", name]
-    command += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--tmpfs", "/run"]
+    command += [
+        "--ro-bind",
+        "/",
+        "/",
+        "--dev",
+        "/dev",
+        "--proc",
+        "/proc",
+        "--tmpfs",
+        "/tmp",
+        "--tmpfs",
+        "/run",
+        "--tmpfs",
+        "/var/log",
+    ]
     command += ["--dir", SANDBOX_HOME]
     if home not in ("/", "/tmp"):
         command += ["--tmpfs", home]
@@ -115,6 +129,7 @@ class _Server:
             "client_key": client_key,
             "home": SANDBOX_HOME if sandboxed else str(home),
             "tmp": "/tmp" if sandboxed else str(home),
+            "log": "/var/log/syslog" if sandboxed else "",
         }
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(facts).encode() + b"\n")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
+import logging.handlers
 import os
 import shutil
 import signal
@@ -20,11 +22,14 @@ import asyncssh
 
 from cockpit.demo.child import die_with_parent, ready_until_orphaned
 
+log = logging.getLogger("sshd")
+
 COMMANDS = 32
 """Of all connections at the same time."""
 CHUNK = 32 * 1024
 HELD_SECONDS = 2.0
 """How long output may stay open after its command has ended."""
+LOG_BYTES = 1 << 20
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -37,10 +42,12 @@ class Host(asyncssh.SSHServer):
         self._cut: asyncio.TimerHandle | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        log.info("connection from %s port %s", *conn.get_extra_info("peername")[:2])
         if self._drops_after is not None:
             self._cut = asyncio.get_running_loop().call_later(self._drops_after, conn.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        log.info("connection closed%s", f": {exc}" if exc is not None else "")
         if self._cut is not None:
             self._cut.cancel()
 
@@ -51,7 +58,9 @@ class Host(asyncssh.SSHServer):
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        return key == self._key
+        known = key == self._key
+        log.info("%s public key for %s: %s", "accepted" if known else "refused", username, key.get_fingerprint())
+        return known
 
 
 class Commands:
@@ -88,6 +97,7 @@ class Commands:
     async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         async with self._gate:
             await asyncio.sleep(self._delay)
+            log.info("session runs %.120r", process.command or self._shell)
             argv = [self._shell] if process.command is None else [self._shell, "-c", process.command]
             child = await asyncio.create_subprocess_exec(
                 *argv,
@@ -166,9 +176,19 @@ async def _end(child: asyncio.subprocess.Process) -> None:
                 await child.wait()
 
 
+def _log_to(path: str, name: str) -> None:
+    """What a host of its own would have in its system log."""
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=1)
+    handler.setFormatter(logging.Formatter(f"%(asctime)s {name} %(name)s[%(process)d]: %(message)s", "%b %d %H:%M:%S"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+
+
 async def main(descriptor: int) -> None:
     """Serve until stdin ends."""
     facts = json.loads(await asyncio.to_thread(sys.stdin.readline))
+    if facts["log"]:
+        _log_to(facts["log"], facts["name"])
     listener = socket.socket(fileno=descriptor)
     server = await asyncssh.listen(
         sock=listener,

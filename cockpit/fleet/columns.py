@@ -69,7 +69,7 @@ def _latency(host: Host, _: float) -> Cell:
     if host.latency_seconds is None:
         return _UNKNOWN
     seconds = host.latency_seconds
-    text = f"{seconds * 1000:.0f}ms" if seconds < 10 else f"{seconds:.0f}s"
+    text = f"{seconds * 1000:.0f}ms" if seconds < 1 else f"{seconds:.1f}s"
     return _judged(text, seconds, SLOW_SECONDS, 5 * SLOW_SECONDS)
 
 
@@ -91,16 +91,16 @@ def _or_least(value: float | None) -> float:
 
 
 COLUMNS: tuple[Column[Host], ...] = (
-    Column("host", "HOST", 12, _name, lambda host: host.name),
-    Column("role", "ROLE", 8, _roles, lambda host: host.roles),
-    Column("env", "ENV", 5, _env, lambda host: host.env),
+    Column("host", "HOST", 10, _name, lambda host: host.name),
+    Column("role", "ROLE", 6, _roles, lambda host: host.roles),
+    Column("env", "ENV", 7, _env, lambda host: host.env),
     Column("state", "STATE", 13, _state, lambda host: (_ORDER.get(host.state, -1), host.state)),
     Column("load", "LOAD", 6, _load, lambda host: _or_least(host.load1), align="right"),
     Column("cpu", "CPU", 5, _cpu, lambda host: _or_least(host.cpu_ratio), align="right"),
     Column("memory", "MEM", 5, _memory, lambda host: _or_least(host.memory_used_ratio), align="right"),
     Column("disk", "DISK", 5, _disk, lambda host: _or_least(host.disk_used_ratio), align="right"),
-    Column("uptime", "UPTIME", 7, _uptime, lambda host: _or_least(host.uptime_seconds), align="right"),
-    Column("latency", "LATENCY", 8, _latency, lambda host: _or_least(host.latency_seconds), align="right"),
+    Column("uptime", "UPTIME", 6, _uptime, lambda host: _or_least(host.uptime_seconds), align="right"),
+    Column("latency", "LATENCY", 7, _latency, lambda host: _or_least(host.latency_seconds), align="right"),
     Column("address", "ADDRESS", 16, lambda host, _: Cell(host.address), lambda host: host.address, wide=True),
     Column("source", "SOURCE", 8, lambda host, _: Cell(host.source), lambda host: host.source, wide=True),
     Column("error", "ERROR", 30, _error, lambda host: host.error, wide=True),

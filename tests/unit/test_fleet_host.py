@@ -73,7 +73,7 @@ def test_columns_judge_by_thresholds() -> None:
     assert shown["memory"] == ("81%", Tone.WARN)
     assert shown["disk"] == ("96%", Tone.BAD)
     assert shown["uptime"] == ("120m", Tone.NORMAL)
-    assert shown["latency"] == ("1500ms", Tone.WARN)
+    assert shown["latency"] == ("1.5s", Tone.WARN)
 
 
 def test_what_is_not_known_is_a_dash_and_null() -> None:

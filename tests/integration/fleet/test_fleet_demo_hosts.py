@@ -79,6 +79,7 @@ async def test_six_hosts_run_real_commands_two_misbehave_and_only_the_key_of_thi
     assert result.status == 4 and b"mine" in said
     if sandboxed:
         assert said.splitlines()[:2] == [b"web1", b"/tmp/home"]
+        assert b"session runs" in (await run(fleet, "web1", "cat /var/log/syslog"))["web1"][1]
     else:
         assert said.splitlines()[1] == str(folder / "web1").encode()
     ended = await run(fleet, "@web", "kill -TERM $$")
