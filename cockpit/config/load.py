@@ -45,6 +45,8 @@ class Source:
             raise ConfigError(f"{self.path}: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise ConfigError(f"{self.path}: not UTF-8 text") from error
+        except RecursionError as error:
+            raise ConfigError(f"{self.path}: its arrays are nested too deep") from error
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(self._broken(str(error))) from error
 

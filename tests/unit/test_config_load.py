@@ -63,6 +63,7 @@ def complaint(folder: Path, text: str) -> str:
             '[server]\ntoken_env = "A"\ntoken_file = "b"',
             "c.toml:3: server.token_file: only one of token_env and token_file can be; remove the other",
         ),
+        ("a = " + "[" * 5000, "c.toml: its arrays are nested too deep"),
         ("[ui", "c.toml:1: Expected ']' at the end of a table declaration"),
     ],
 )
