@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(context: click.Context, timeout: float) -> None:
     """Try every configured source. Ends with 0 when all answer, with 3 when some do not."""
-    settings: Settings = context.find_root().obj.settings()
+    settings: Settings = context.find_root().obj.settings_with_network()
     findings = list(asyncio.run(_examine(settings, timeout)))
     width = max((len(name) for name, _, _ in findings), default=0)
     for name, good, said in findings:
