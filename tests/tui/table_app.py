@@ -1,8 +1,8 @@
 """A small app with one table, for the tests on a pty and for tests/bench: python table_app.py OPTIONS STATUS_FILE.
 
 Keys: 1 2 3 change a cell of the first, middle, last column; 4 changes 20 cells; 5 puts hostile names;
-r repaints everything; s lends the terminal to another program for half a second; x changes, adds and removes rows at
-random; q leaves.
+7 counts itself in a cell; r repaints everything; s lends the terminal to another program for half a second;
+x changes, adds and removes rows at random; q leaves.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import msgspec
+from msgspec import Struct
+from textual.app import App, ComposeResult
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widgets import DataTable
+
 from cockpit.listing.cells import Cell, Column
 from cockpit.listing.listing import Listing
 from cockpit.model.changes import Delta
@@ -24,11 +30,6 @@ from cockpit.model.tone import GLYPHS, Tone
 from cockpit.tui.terminal.compositor import CellScreen
 from cockpit.tui.terminal.driver import PacedDriver
 from cockpit.tui.widgets.live_table import LiveTable
-from msgspec import Struct
-from textual.app import App, ComposeResult
-from textual.binding import BindingType
-from textual.screen import Screen
-from textual.widgets import DataTable
 
 NAMES = ("namespace", "name", "ready", "status", "restarts", "cpu", "memory", "node", "ip", "age")
 WIDTHS = (12, 40, 5, 18, 8, 6, 7, 12, 15, 6)
@@ -103,6 +104,7 @@ class TableApp(App[None]):
         ("3", "change(9)", ""),
         ("4", "change_many", ""),
         ("5", "hostile", ""),
+        ("7", "count", ""),
         ("r", "repaint", ""),
         ("s", "lend", ""),
         ("x", "shuffle", ""),
@@ -116,6 +118,7 @@ class TableApp(App[None]):
         self.listing = Listing(COLUMNS, "tick")
         self.random = random.Random(7)
         self.count = 0
+        self.presses = 0
         self.worst_gap = 0.0
         self.turns = 0
 
@@ -183,6 +186,12 @@ class TableApp(App[None]):
     def _pool(self) -> list[str]:
         keys = list(self.rows)
         return keys[: self.options.visible] if self.options.visible else keys
+
+    async def action_count(self) -> None:
+        self.presses += 1
+        cells = list(self.rows["000010"].cells)
+        cells[4] = f"k{self.presses:05}"
+        await self.put({"000010": msgspec.structs.replace(self.rows["000010"], cells=tuple(cells))})
 
     async def change(self, places: dict[str, int]) -> None:
         """Another text of the same length in these cells."""

@@ -7,17 +7,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from msgspec import Struct
+from textual.app import App, ComposeResult
+from textual.geometry import Region
+from textual.message import Message
+from textual.pilot import Pilot
+
 from cockpit.listing.cells import Cell, Column
 from cockpit.listing.listing import Listing
 from cockpit.model.changes import Delta
 from cockpit.model.tone import GLYPHS, Tone
 from cockpit.tui.terminal.compositor import CellScreen
 from cockpit.tui.widgets.live_table import LiveTable
-from msgspec import Struct
-from textual.app import App, ComposeResult
-from textual.geometry import Region
-from textual.message import Message
-from textual.pilot import Pilot
 
 
 class Row(Struct, frozen=True, gc=False):

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
+from msgspec import Struct
+
 from cockpit.feeds.feed import Feed
 from cockpit.model import clock, errors, health
 from cockpit.model.changes import Change, Confirm, Remove, Reset, Upsert
-from msgspec import Struct
 
 WAIT = 20.0
 

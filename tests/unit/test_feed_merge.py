@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-from cockpit.feeds.feed import Feed
-from cockpit.model.changes import Change, Confirm, Delta, Remove, Reset, Upsert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
+
+from cockpit.feeds.feed import Feed
+from cockpit.model.changes import Change, Confirm, Delta, Remove, Reset, Upsert
 
 
 class Item(Struct, frozen=True):

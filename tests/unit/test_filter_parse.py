@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from cockpit.listing.filter import BadFilter, parse
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cockpit.listing.filter import BadFilter, parse
 
 
 def admits(pattern: str, text: str) -> bool:

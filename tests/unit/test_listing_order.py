@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct
+
 from cockpit.listing import listing as module
 from cockpit.listing.cells import Cell, Column, row
 from cockpit.listing.listing import Listing
 from cockpit.model.changes import Delta
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from msgspec import Struct
 
 
 class Item(Struct, frozen=True, gc=False):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from cockpit.model.printable import printable
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cockpit.model.printable import printable
 
 ANY = st.text(st.characters(exclude_categories=()))
 
