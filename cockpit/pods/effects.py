@@ -36,6 +36,9 @@ class Effect(Protocol):
     def name(self) -> str:
         """The target's name."""
 
+    async def prepare(self, connection: Connection) -> None:
+        """Read what is needed to send it; nothing has happened yet. Raises `model.errors`."""
+
     async def send(self, connection: Connection) -> float:
         """Send it; the seconds until it should have happened. Raises `model.errors`."""
 
@@ -96,6 +99,7 @@ async def carry_out(clusters: Mapping[str, Cluster], effects: Sequence[Effect], 
                     if effect.source not in connections:
                         connected = clusters[effect.source].connected()
                         connections[effect.source] = await stack.enter_async_context(connected)
+                    await effect.prepare(connections[effect.source])
                     item = underway[effect.name] = _Underway(effect)
                     item.allowed_seconds = await effect.send(connections[effect.source])
                 except errors.SourceError as error:

@@ -31,6 +31,9 @@ class Restart:
     def source(self) -> str:
         return self.pod.source
 
+    async def prepare(self, connection: Connection) -> None:
+        """Nothing: what is known of the pod is enough."""
+
     async def send(self, connection: Connection) -> float:
         """The grace period that the server grants, and a margin."""
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": self.pod.uid}}

@@ -30,10 +30,11 @@ class Rollout:
     name: str
     _path: str = field(default="", init=False)
     _plural: str = field(default="", init=False)
+    _uid: str = field(default="", init=False)
     _generation: int = field(default=0, init=False)
 
-    async def send(self, connection: Connection) -> float:
-        """Find the workload and stamp its template; its uid is a precondition."""
+    async def prepare(self, connection: Connection) -> None:
+        """Find the workload. Raises errors.Refused where stamping it would not restart anything."""
         kind, owner = self.kind, self.owner
         if kind == "ReplicaSet":
             found = await connection.get(apps_path(self.namespace, "replicasets", owner), Anything)
@@ -46,16 +47,19 @@ class Rollout:
         now = await connection.get(self._path, Workload)
         if now.spec.paused:
             raise errors.Refused(f"deployment {self.namespace}/{owner} is paused; kubectl rollout resume it first")
+        strategy = now.spec.update_strategy
+        if strategy is not None and strategy.type == "OnDelete":
+            raise errors.Refused(f"{kind} {self.namespace}/{owner} updates a pod only when it is deleted; restart them")
+        self._uid, self._generation = now.metadata.uid, (now.metadata.generation or 0) + 1
+
+    async def send(self, connection: Connection) -> float:
+        """Stamp its template; its uid is a precondition."""
         stamp = datetime.fromtimestamp(clock.wall(), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         patch = {
-            "metadata": {"uid": now.metadata.uid},
+            "metadata": {"uid": self._uid},
             "spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": stamp}}}},
         }
         await connection.send("PATCH", f"{self._path}?fieldManager={MANAGER}", patch, content_type=_PATCH)
-        strategy = now.spec.update_strategy
-        if strategy is not None and strategy.type == "OnDelete":
-            raise errors.Refused(f"stamped, but {kind} {owner} updates a pod only when it is deleted (OnDelete)")
-        self._generation = (now.metadata.generation or 0) + 1
         return ROLLOUT_SECONDS
 
     async def look(self, connection: Connection) -> Seen:

@@ -191,6 +191,30 @@ async def test_rollout_restart_is_watched_to_its_end(sim: Simulator, tasks: Task
         assert await pane.feed.until(lambda: new(p.key for p in of(pane, "cart")), SOON)
 
 
+async def test_a_cancel_before_anything_was_sent_is_a_cancel(sim: Simulator, tasks: TaskManager) -> None:
+    async with live(sim) as pane:
+        sim.faults.add(Fault("hang", verb="get", path="replicasets"))
+        task = tasks.submit(job(pane, "pods.rollout", of(pane, "cart")))
+        await until(lambda: not sim.faults.waiting)
+        tasks.cancel(task.id)
+        async with asyncio.timeout(SOON):
+            ended = await task.done()
+        assert ended.state is State.CANCELLED
+        assert not sim.api.requests["patch"]
+
+
+async def test_a_paused_deployment_is_refused(sim: Simulator, tasks: TaskManager) -> None:
+    async with live(sim) as pane:
+        cluster = cast("Any", pane.feed.adapters[0]).cluster
+        async with cluster.connected() as connection:
+            path = "/apis/apps/v1/namespaces/shop/deployments/cart"
+            paused = {"spec": {"paused": True}}
+            await connection.send("PATCH", path, paused, content_type="application/merge-patch+json")
+        ended = await done(tasks, job(pane, "pods.rollout", of(pane, "cart")))
+        assert ended.state is State.FAILED
+        assert "is paused" in ended.why
+
+
 async def test_what_cannot_be_rolled_out_is_greyed(bare_sim: Simulator) -> None:
     put(bare_sim, "lonely")
     async with live(bare_sim) as pane:
