@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,35 @@ async def test_deleting_a_deployment_takes_its_pods(kubectl: Kubectl) -> None:
         return not await kubectl("get", "rs,pods", "-l", "app=search", "-o", "name")
 
     await eventually(gone)
+
+
+async def test_a_daemon_sets_pod_comes_back_on_its_node(kubectl: Kubectl) -> None:
+    rows = await kubectl.rows("get", "pods", "-n", "kube-system", "-l", "app=kube-proxy", "-o", "wide", "--no-headers")
+    name, node = rows[0][0], rows[0][6]
+    await kubectl("delete", "pod", "-n", "kube-system", name, "etcd-cp-1")
+
+    async def back() -> bool:
+        rows = await kubectl.rows("get", "pods", "-n", "kube-system", "-o", "wide", "--no-headers")
+        proxies = [r[6] for r in rows if r[0].startswith("kube-proxy") and r[2] == "Running" and r[0] != name]
+        return node in proxies and ["etcd-cp-1", "1/1", "Running"] in [r[:3] for r in rows]
+
+    await eventually(back)
+
+
+async def test_only_a_rollout_is_progress(kubectl: Kubectl) -> None:
+    """Deployments of the scenery were rolled out in their day, and a restarted pod does not change that."""
+
+    def progress(deployment: Any) -> tuple[str, str]:
+        condition = next(c for c in deployment["status"]["conditions"] if c["type"] == "Progressing")
+        return condition["reason"], condition["lastUpdateTime"]
+
+    before = await kubectl.json("get", "deployment", "cart")
+    assert progress(before)[0] == "NewReplicaSetAvailable"
+    born, rolled = before["metadata"]["creationTimestamp"], progress(before)[1]
+    assert 0 <= (datetime.fromisoformat(rolled) - datetime.fromisoformat(born)).total_seconds() < 60
+    await kubectl("delete", "pods", "-l", "app=cart")
+    await kubectl("rollout", "status", "deployment/cart", "--timeout=20s")
+    assert progress(await kubectl.json("get", "deployment", "cart")) == progress(before)
 
 
 async def test_orphaned_replica_set_keeps_its_pods(kubectl: Kubectl) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from cockpit.demo.kubernetes import kinds
+from cockpit.demo.kubernetes import kinds, kubelet
 from cockpit.demo.kubernetes.kinds import Kind
 from cockpit.demo.kubernetes.kubelet import Kubelets
 from cockpit.demo.kubernetes.logs import Logs
 from cockpit.demo.kubernetes.objects import Objects, Voices
 from cockpit.demo.kubernetes.recorder import Recorder
-from cockpit.demo.kubernetes.store import Compacted, Event, Key, Record, Store, controller
+from cockpit.demo.kubernetes.store import Compacted, Event, Key, Record, Store, controller, parse_stamp
 from cockpit.demo.kubernetes.workloads import Deployments, ReplicaSets
 
 REVISIT = 5.0  # seconds between looks at rollouts that are under way (their deadline passes without an event)
+SETTLED_AFTER = 20.0  # seconds that the scenery's rollouts took in their day
 STEPS = 50  # reconciliations between turns of the event loop
 
 
@@ -36,7 +37,8 @@ class Cluster:
         """Work out the status of every workload at once (the scenery has only put the pods there)."""
         for resource in ("replicasets", "deployments"):
             for record in self._store.all(resource):
-                self._controllers[resource].reconcile(record)
+                born = parse_stamp(record.load()["metadata"]["creationTimestamp"]) or 0.0
+                self._controllers[resource].reconcile(record, born + SETTLED_AFTER)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -119,10 +121,10 @@ class Cluster:
             self._objects.terminate(record)
 
     def _replace(self, gone: Record) -> None:
-        """A stateful set's or daemon set's pod comes back; those controllers themselves are not served."""
+        """Stateful sets, daemon sets and a node's static pods bring theirs back; they themselves are not served."""
         last = gone.load()
         owner = controller(last)
-        if owner is None or owner["kind"] not in ("StatefulSet", "DaemonSet"):
+        if owner is None or owner["kind"] not in ("StatefulSet", "DaemonSet", "Node"):
             return
         metadata, spec = last["metadata"], last["spec"]
         name = metadata["name"]
@@ -133,7 +135,9 @@ class Cluster:
             for key in ("namespace", "labels", "annotations", "generateName", "ownerReferences")
             if key in metadata
         }
-        spec.pop("nodeName", None)
+        node = spec.pop("nodeName", None)
+        if owner["kind"] != "StatefulSet" and node:
+            kubelet.pin(spec, node)
         self._objects.save(
             kinds.PODS,
             {"metadata": {"name": name, **kept}, "spec": spec, "status": {"phase": "Pending", "qosClass": "Burstable"}},

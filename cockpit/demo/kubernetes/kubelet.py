@@ -165,7 +165,7 @@ class Kubelets:
         )
         if behaviour == "unschedulable" or not nodes:
             await self._unschedulable(key, uid, len(nodes))
-        node = self._store.random.choice(nodes)
+        node = pinned(pod) or self._store.random.choice(nodes)
         address = _host_address(self._store, node)
         pod = self._edit(key, uid, lambda p: podstate.place(p, node, address, time.time()))
         self._say(pod, "Scheduled", f"Successfully assigned {'/'.join(key)} to {node}")
@@ -354,6 +354,22 @@ class Kubelets:
         record = self._store.get("pods", *key)
         if record is not None and record.uid == uid:
             self._objects.remove_pod(record)
+
+
+def pin(spec: Object, node: str) -> None:
+    """Bind a pod to a node before it is scheduled, as the daemon set controller does."""
+    fields = [{"key": "metadata.name", "operator": "In", "values": [node]}]
+    terms = {"nodeSelectorTerms": [{"matchFields": fields}]}
+    spec["affinity"] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
+
+
+def pinned(pod: Object) -> str:
+    """The node a pod is bound to, empty for none."""
+    terms = dig(pod, "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms")
+    try:
+        return str(terms[0]["matchFields"][0]["values"][0])
+    except (TypeError, LookupError):
+        return ""
 
 
 def _behaviour(pod: Object) -> str:

@@ -118,7 +118,7 @@ class ReplicaSets:
     def __init__(self, store: Store, objects: Objects, recorder: Recorder) -> None:
         self._store, self._objects, self._recorder = store, objects, recorder
 
-    def reconcile(self, record: Record) -> bool:
+    def reconcile(self, record: Record, now: float | None = None) -> bool:
         """Bring the pods to the number wanted and the status up to date; whether there is more to do."""
         item = record.load()
         pods = [pod.load() for pod in self._store.owned(record.uid, "pods")]
@@ -170,7 +170,7 @@ class Deployments:
     def __init__(self, store: Store, objects: Objects, recorder: Recorder) -> None:
         self._store, self._objects, self._recorder = store, objects, recorder
 
-    def reconcile(self, record: Record) -> bool:
+    def reconcile(self, record: Record, now: float | None = None) -> bool:
         """One step of the rollout that the spec asks for, and the status as it now is; more comes with events."""
         item = record.load()
         sets = [found.load() for found in self._store.owned(record.uid, "replicasets")]
@@ -185,7 +185,7 @@ class Deployments:
         self._roll(item, new, old)
         if not paused:
             self._forget_oldest(item, old)
-        self._report(record, item, new, sets)
+        self._report(record, item, new, sets, time.time() if now is None else now)
         return False
 
     # -- sets
@@ -273,8 +273,7 @@ class Deployments:
 
     # -- status
 
-    def _report(self, record: Record, item: Object, new: Object | None, sets: list[Object]) -> None:
-        now = time.time()
+    def _report(self, record: Record, item: Object, new: Object | None, sets: list[Object], now: float) -> None:
         wanted = item["spec"]["replicas"]
         replicas = sum(dig(s, "status.replicas") or 0 for s in sets)
         ready = sum(dig(s, "status.readyReplicas") or 0 for s in sets)
@@ -303,10 +302,12 @@ class Deployments:
         if complete:
             text = f'ReplicaSet "{name}" has successfully progressed.'
             _set(status, "Progressing", True, "NewReplicaSetAvailable", text, now=now, moved=False)
+        elif progress is not None and progress["reason"] == "NewReplicaSetAvailable" and replicas == updated:
+            pass  # a pod that falters after its rollout is no rollout
         elif moved or progress is None or before.get("observedGeneration") != item["metadata"]["generation"]:
             text = f'ReplicaSet "{name}" is progressing.'
             _set(status, "Progressing", True, "ReplicaSetUpdated", text, now=now, moved=True)
-        elif progress.get("reason") != "NewReplicaSetAvailable" and not item["spec"].get("paused"):
+        elif not item["spec"].get("paused"):
             since = parse_stamp(progress.get("lastUpdateTime")) or now
             if now - since > item["spec"].get("progressDeadlineSeconds", 600):
                 text = f'ReplicaSet "{name}" has timed out progressing.'
