@@ -27,28 +27,23 @@ from cockpit.listing.listing import Listing
 from cockpit.model.changes import T
 from cockpit.model.printable import printable
 from cockpit.model.tone import Tone
-from cockpit.tui.terminal.cells import fitted, width
-from cockpit.tui.widgets.grid import Slot, natural, share, shown
+from cockpit.tui.terminal.cells import fitted
+from cockpit.tui.widgets.grid import Slot, natural, share
+from cockpit.tui.widgets.table_lines import (
+    GUTTER,
+    HEADER,
+    THUMB,
+    Line,
+    differing,
+    header_text,
+    row_segments,
+    thumb_span,
+)
 
 CLOCK_SECONDS = 10.0
 """Cells that change by the time alone stay as painted for so long."""
-GUTTER = 2
-"""Cells for the cursor and the mark."""
-HEADER = 1
 SAMPLE_ROWS = 200
 """About so many rows the widths are fitted to, from all over the listing."""
-FEW_CELLS = 4
-"""From more differing cells on, the whole line is cheaper."""
-CURSOR, CURSOR_ASIDE, MARK, THUMB = "▌", "│", "*", "┃"
-
-
-class _Line(Struct, frozen=True, gc=False):
-    """A row as painted."""
-
-    key: str
-    cells: tuple[Cell, ...]
-    cursor: bool
-    mark: bool
 
 
 class _Made(Struct, Generic[T], frozen=True, gc=False):
@@ -159,7 +154,7 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         self._slots: list[Slot] = []
         self._fitted_rows = 0
         self._made: dict[str, _Made[T]] = {}
-        self._painted: list[_Line | None] = []
+        self._painted: list[Line | None] = []
         self._header: tuple[object, ...] = ()
         self._thumb = (0, 0)
         self._room = 0
@@ -310,7 +305,7 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         if height:
             self._first = wanted[0].key if wanted[0] is not None else ""
         header = (self.listing.sort.id, self.listing.descending)
-        thumb = self._thumb_span(rows, top, height)
+        thumb = thumb_span(rows, top, height)
         painted, self._painted = self._painted, wanted
         old_header, self._header = self._header, header
         old_thumb, self._thumb = self._thumb, thumb
@@ -321,64 +316,28 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         regions = [Region(0, 0, self.size.width, 1)] if header != old_header else []
         for y, (new, old) in enumerate(zip(wanted, painted, strict=True), HEADER):
             if new != old:
-                regions += self._differing(y, new, old)
+                regions += differing(
+                    y, new, old, self._columns, self._slots, left=self.scroll_offset.x, room=self.size.width - 1
+                )
         if thumb != old_thumb:
             bar = set(range(*thumb)) ^ set(range(*old_thumb))
             regions += [Region(self.size.width - 1, y + HEADER, 1, 1) for y in bar]
         if regions:
             self.refresh(*regions)
 
-    def _lines(self, top: int, height: int) -> list[_Line | None]:
+    def _lines(self, top: int, height: int) -> list[Line | None]:
         now, columns, made = self._clock(), self._columns, self._made
         kept: dict[str, _Made[T]] = {}
-        lines: list[_Line | None] = []
+        lines: list[Line | None] = []
         for item in self.listing.window(top, height):
             key = item.key
             known = made.get(key)
             if known is None or now - known.at >= CLOCK_SECONDS or now < known.at or known.item != item:
                 known = _Made(item, row(columns, item, now), now)
             kept[key] = known
-            lines.append(_Line(key, known.cells, key == self.cursor, key in self.marks))
+            lines.append(Line(key, known.cells, key == self.cursor, key in self.marks))
         self._made = kept
         return lines + [None] * (height - len(lines))
-
-    def _differing(self, y: int, new: _Line | None, old: _Line | None) -> list[Region]:
-        line = Region(0, y, max(0, self.size.width - 1), 1)
-        if new is None or old is None:
-            return [line]
-        cursor = new.cursor != old.cursor
-        places = [
-            place
-            for place, (a, b) in enumerate(zip(new.cells, old.cells, strict=True))
-            if a != b or (cursor and place == 0)
-        ]
-        if len(places) > FEW_CELLS:
-            return [line]
-        regions = [Region(0, y, 1, 1)] if cursor else []
-        if new.mark != old.mark:
-            regions.append(Region(1, y, 1, 1))
-        left_edge, right_edge, shift = GUTTER, self.size.width - 1, GUTTER - self.scroll_offset.x
-        for place in places:
-            start, end = self._extent(place, new.cells[place], old.cells[place])
-            start, end = max(start + shift, left_edge), min(end + shift, right_edge)
-            if start < end:
-                regions.append(Region(start, y, end - start, 1))
-        return regions
-
-    def _extent(self, place: int, new: Cell, old: Cell) -> tuple[int, int]:
-        """The cells of a column that either text takes."""
-        slot = self._slots[place]
-        taken = min(slot.width, max(width(shown(new)), width(shown(old))) + 1)
-        if self._columns[place].align == "right":
-            return slot.left + slot.width - taken, slot.left + slot.width
-        return slot.left, slot.left + taken
-
-    def _thumb_span(self, rows: int, top: int, height: int) -> tuple[int, int]:
-        if rows <= height or height <= 0:
-            return (0, 0)
-        size = max(1, height * height // rows)
-        start = round(top / (rows - height) * (height - size))
-        return (start, start + size)
 
     def render_line(self, y: int) -> Strip:
         """One line of what `sync` found; never reads the listing."""
@@ -393,25 +352,9 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         bar = THUMB if self._thumb[0] <= y - HEADER < self._thumb[1] else " "
         return Strip([*body, Segment(bar, self._style("bar"))], line_width)
 
-    def _row_strip(self, line: _Line, room: int) -> Strip:
-        plain = self._style("")
-        segments: list[Segment] = []
-        end = 0
-        for place, (cell, slot, column) in enumerate(zip(line.cells, self._slots, self._columns, strict=True)):
-            if slot.left > end:
-                segments.append(Segment(" " * (slot.left - end), plain))
-            text = fitted(shown(cell), slot.width, column.align)
-            style = self._style(cell.tone)
-            if place == 0 and line.cursor and self.has_focus:
-                style = style + self._style("cursor")
-            segments.append(Segment(text, style))
-            end = slot.left + slot.width
-        cursor = (CURSOR if self.has_focus else CURSOR_ASIDE) if line.cursor else " "
-        gutter = [
-            Segment(cursor, self._style("mark" if line.cursor else "")),
-            Segment(MARK if line.mark else " ", self._style("mark" if line.mark else "")),
-        ]
-        return self._beside_gutter(gutter, segments, room, plain)
+    def _row_strip(self, line: Line, room: int) -> Strip:
+        gutter, segments = row_segments(line, self._columns, self._slots, self._style, focused=self.has_focus)
+        return self._beside_gutter(gutter, segments, room, self._style(""))
 
     def _beside_gutter(self, gutter: list[Segment], segments: list[Segment], room: int, style: Style) -> Strip:
         left = self.scroll_offset.x
@@ -420,24 +363,10 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
 
     def _header_strip(self, line_width: int) -> Strip:
         style = self._style("header")
-        text, end = "", 0
-        for column, slot in zip(self._columns, self._slots, strict=True):
-            title = fitted(column.title, slot.width, column.align)
-            if column.id == self.listing.sort.id:
-                title = self._with_arrow(column, slot.width)
-            text += " " * (slot.left - end) + title
-            end = slot.left + slot.width
+        text = header_text(self._columns, self._slots, self.listing.sort.id, self.listing.descending)
         strip = self._beside_gutter([Segment(" " * GUTTER, style)], [Segment(text, style)], line_width - 1, style)
         more = "›" if self.scroll_offset.x < self.max_scroll_x else "‹" if self.scroll_offset.x else " "
         return Strip([*strip, Segment(more, style)], line_width)
-
-    def _with_arrow(self, column: Column[T], cells: int) -> str:
-        arrow = "↓" if self.listing.descending else "↑"
-        if width(column.title) < cells:
-            return fitted(
-                f"{arrow}{column.title}" if column.align == "right" else column.title + arrow, cells, column.align
-            )
-        return fitted(column.title, max(0, cells - 1)) + arrow if cells else ""
 
     def _empty_strip(self, y: int, room: int) -> Strip:
         style = self._style("muted")
