@@ -5,16 +5,16 @@ A pane's own keys go before the app's: `r` restarts a pod in the pods pane and r
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct
 
-from cockpit.listing.views import View
-from cockpit.session.pane import Pane
-from cockpit.tasks.action import Action
+if TYPE_CHECKING:
+    from cockpit.listing.views import View
+    from cockpit.session.pane import Pane
+    from cockpit.tasks.action import Action
 
 Place: TypeAlias = Literal["main", "table", "grid", "lines", "tasks", "pane"]
 
@@ -201,6 +201,8 @@ def bound(panes: Mapping[str, Pane[Any]], keys: Mapping[str, str]) -> dict[str, 
 
 def problems(panes: Mapping[str, Pane[Any]], keys: Mapping[str, str]) -> list[str]:
     """What is wrong with the user's `keys`, a line each: unknown ids, unknown keys, clashes."""
+    import difflib
+
     known = catalogue(panes)
     found: list[str] = []
     for entry, text in keys.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.binding import BindingType
 from textual.screen import Screen
 from textual.theme import Theme
@@ -84,6 +86,9 @@ class Cockpit(QuietCrash[int]):
         self._own_themes: list[str] = []
         for found in found_themes or ():
             self._add_theme(found)
+        why = self.use_theme(settings.ui.theme) if self._own_themes else None
+        self._complaints += [why] if why else []
+        self.stylesheet.set_variables(self.get_css_variables())
         self.set_keymap(self.keymap.textual_keymap())
 
     def get_default_screen(self) -> Screen[Any]:
@@ -101,9 +106,6 @@ class Cockpit(QuietCrash[int]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._leave_on_signal)
-        why = self.use_theme(self.settings.ui.theme) if self._own_themes else None
-        if why:
-            self._complaints.append(why)
         self.call_after_refresh(self._runner.start)
 
     # -- the session ---------------------------------------------------------------------------
@@ -214,11 +216,13 @@ class Cockpit(QuietCrash[int]):
 
     def _leave_on_signal(self) -> None:
         """The link broke or somebody wants us gone: paint nothing more, drain, go."""
-        self.begin_no_paint()
+        self.batch_update().__enter__()
         self.leave(SIGNAL_GRACE_SECONDS)
 
-    def begin_no_paint(self) -> None:
-        self.batch_update().__enter__()
+    async def on_event(self, event: events.Event) -> None:
+        """What was typed before a signal and not looked at yet does not hold the exit."""
+        if self._leaving is None or not isinstance(event, events.InputEvent):
+            await super().on_event(event)
 
     def leave(self, grace: float) -> None:
         """Drain the tasks, then exit. Once is enough."""
@@ -248,13 +252,17 @@ class Cockpit(QuietCrash[int]):
 
 
 async def _factory(settings: Settings, read_only: bool, given: SessionFactory | None) -> SessionFactory:
+    opener = await asyncio.to_thread(_import)
     if given is not None:
         return given
-    opener = await asyncio.to_thread(_import)
     return lambda: opener(settings, read_only=read_only)
 
 
 def _import() -> Callable[..., Any]:
+    """What the first frame does without, off the loop."""
+    import cockpit.tui.commands
+    import cockpit.tui.widgets.live_table
+    import cockpit.tui.widgets.metric_grid  # noqa: F401
     from cockpit.session.session import open_session
 
     return open_session
@@ -268,6 +276,7 @@ def run(
     session_factory: SessionFactory | None = None,
 ) -> int:
     """Show the cockpit until it is left; the exit code."""
+    gc.freeze()  # what is imported by now stays for good: no collection need look at it
     place = state.file()
     app = Cockpit(
         settings,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.binding import Binding
 
 from cockpit.config.settings import Settings
 from cockpit.session import catalogue
 from cockpit.session.catalogue import Command
-from cockpit.session.pane import Pane
-from cockpit.tasks.action import Action, Risk
+from cockpit.tasks.action import Risk
+
+if TYPE_CHECKING:
+    from cockpit.session.pane import Pane
+    from cockpit.tasks.action import Action
 
 _SHOWN = {
     "escape": "esc", "question_mark": "?", "slash": "/", "colon": ":", "plus": "+", "underscore": "_", "asterisk": "*",

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 
 from msgspec import Struct
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color
 from textual.strip import Strip
 from textual.widget import Widget
 
 from cockpit.model.printable import printable
 from cockpit.model.tone import Tone
+
+LOOKS: dict[str, tuple[str, bool, bool]] = {
+    "muted": ("muted", False, False),
+    "good": ("success", False, False),
+    "busy": ("busy", False, False),
+    "warn": ("warning", False, False),
+    "bad": ("error", True, False),
+    "accent": ("accent", True, False),
+    "key": ("accent", True, False),
+    "bold": ("foreground", True, False),
+    "prod": ("prod", True, True),
+    "current": ("border", True, True),
+}
+"""Style -> (variable of the theme, bold, reverse). Not component classes: textual applies the whole style sheet to each
+of those for every widget, and the first frame waits for it."""
 
 
 class Piece(Struct, frozen=True):
@@ -21,7 +36,7 @@ class Piece(Struct, frozen=True):
 
     text: str
     style: str = ""
-    """A tone, or "bold", "prod", "line", "key"."""
+    """A tone, another of LOOKS, or a variable of the theme."""
 
 
 def tone(value: Tone) -> str:
@@ -32,27 +47,13 @@ def tone(value: Tone) -> str:
 class ToneLine(Widget):
     """Pieces from the left and from the right, cut where they meet: the left side gives way first."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"line--{name}" for name in ("muted", "good", "busy", "warn", "bad", "accent", "bold", "prod", "line", "key")
-    }
-    DEFAULT_CSS = """
-    ToneLine { height: 1; width: 1fr; background: $surface; color: $foreground; }
-    ToneLine > .line--muted { color: $muted; }
-    ToneLine > .line--good { color: $success; }
-    ToneLine > .line--busy { color: $busy; }
-    ToneLine > .line--warn { color: $warning; }
-    ToneLine > .line--bad { color: $error; text-style: bold; }
-    ToneLine > .line--accent { color: $accent; text-style: bold; }
-    ToneLine > .line--bold { text-style: bold; }
-    ToneLine > .line--prod { color: $background; background: $prod; text-style: bold; }
-    ToneLine > .line--line { color: $border-blurred; }
-    ToneLine > .line--key { color: $accent; text-style: bold; }
-    """
+    DEFAULT_CSS = "ToneLine { height: 1; width: 1fr; background: $surface; color: $foreground; }"
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self.left: tuple[Piece, ...] = ()
         self.right: tuple[Piece, ...] = ()
+        self._looks: dict[str, Style] = {}
 
     def say(self, left: Iterable[Piece], right: Iterable[Piece] = ()) -> None:
         """Show this; free when nothing changed."""
@@ -67,7 +68,20 @@ class ToneLine(Widget):
         return "".join(piece.text for piece in (*self.left, *self.right))
 
     def style_of(self, name: str) -> Style:
-        return self.get_component_rich_style(f"line--{name}") if name else self.rich_style
+        """One of LOOKS, or a variable of the theme."""
+        style = self._looks.get(name)
+        if style is None:
+            style = self.rich_style
+            if name:
+                variable, bold, reverse = LOOKS.get(name, (name, False, False))
+                colour = Color.parse(self.app.theme_variables[variable]).rich_color
+                style = style + Style(color=colour, bold=bold or None, reverse=reverse or None)
+            self._looks[name] = style
+        return style
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._looks.clear()
 
     def render_line(self, y: int) -> Strip:
         return Strip(self.laid_out(self.size.width, " ", ""), self.size.width)
@@ -75,7 +89,7 @@ class ToneLine(Widget):
     def laid_out(self, width: int, fill: str, fill_style: str) -> list[Segment]:
         """Segments of exactly `width` cells."""
         right = cut(self.right, width)
-        left = cut(self.left, max(0, width - _width(right)))
+        left = cut(self.left, max(0, width - _width(right) - bool(right)))
         gap = Piece(fill * max(0, width - _width(left) - _width(right)), fill_style)
         return [Segment(piece.text, self.style_of(piece.style)) for piece in (*left, gap, *right) if piece.text]
 

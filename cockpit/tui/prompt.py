@@ -34,7 +34,7 @@ class Candidate(Struct, frozen=True):
 class Choices(Static):
     """Candidates, a line each, one of them chosen."""
 
-    DEFAULT_CSS = "Choices { height: auto; padding: 0 1; }"
+    DEFAULT_CSS = "Choices { height: auto; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
 
     def __init__(self, most: int) -> None:
         super().__init__("", markup=False)
@@ -105,18 +105,25 @@ class Prompt(Vertical):
     Prompt Horizontal { height: 1; }
     Prompt #sign { width: auto; padding: 0 0 0 1; color: $accent; text-style: bold; }
     Prompt #said { width: auto; max-width: 60%; padding: 0 1; color: $error; }
-    Prompt PromptInput { width: 1fr; height: 1; border: none; padding: 0; background: $panel; }
+    Prompt PromptInput, Prompt PromptInput:focus {
+        width: 1fr; height: 1; border: none; padding: 0; background: $panel;
+    }
     """
 
-    class Typed(Message):
-        def __init__(self, mode: str, text: str) -> None:
+    class PromptMessage(Message):
+        """What stands in the prompt, and why it was opened."""
+
+        def __init__(self, prompt: Prompt, text: str) -> None:
             super().__init__()
-            self.mode, self.text = mode, text
+            self.prompt, self.mode, self.text = prompt, prompt.mode, text
 
-    class Entered(Typed):
-        pass
+    class Typed(PromptMessage):
+        """Another character."""
 
-    class Closed(Typed):
+    class Entered(PromptMessage):
+        """Enter."""
+
+    class Closed(PromptMessage):
         """Left without entering."""
 
     def __init__(self) -> None:
@@ -167,7 +174,7 @@ class Prompt(Vertical):
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
         self._offer(event.value)
-        self.post_message(self.Typed(self.mode, event.value))
+        self.post_message(self.Typed(self, event.value))
 
     @on(PromptInput.Chose)
     def _chose(self, event: PromptInput.Chose) -> None:
@@ -183,13 +190,13 @@ class Prompt(Vertical):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.post_message(self.Entered(self.mode, event.value))
+        self.post_message(self.Entered(self, event.value))
 
     @on(PromptInput.Left)
     def _left(self, event: PromptInput.Left) -> None:
         event.stop()
-        self.post_message(self.Closed(self.mode, self._typed))
+        self.post_message(self.Closed(self, self._typed))
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         if self.display:
-            self.post_message(self.Closed(self.mode, self._typed))
+            self.post_message(self.Closed(self, self._typed))

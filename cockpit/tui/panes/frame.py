@@ -47,12 +47,14 @@ class TitleLine(ToneLine):
     def __init__(self) -> None:
         super().__init__(classes="title")
         self.heavy = False
+        self.edge = "border-blurred"
+        """The variable of the theme that colours it."""
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         left, fill, right = ("┏━", "━", "━┓") if self.heavy else ("╭─", "─", "─╮")
-        edge = self.style_of("line")
-        inside = self.laid_out(max(0, width - 4), fill, "line")
+        edge = self.style_of(self.edge)
+        inside = self.laid_out(max(0, width - 4), fill, self.edge)
         return Strip([Segment(left, edge), *inside, Segment(right, edge)]).crop(0, width)
 
 
@@ -93,29 +95,36 @@ class PaneFrame(Vertical):
 
     def compose(self) -> ComposeResult:
         yield self._title
-        with Vertical(classes="body"):
-            yield from self.compose_body()
-            yield self._state_line
-
-    def compose_body(self) -> ComposeResult:
-        """The widget that holds the items, shown once there is a session."""
-        raise NotImplementedError
+        yield Vertical(classes="body")
 
     def on_mount(self) -> None:
-        self._state_line.display = False
         self.describe()
 
     async def adopt(self, pane: Pane[Any]) -> None:
         """The session is there: take its pane."""
         self.pane = pane
         self.set_class(bool(pane.production), "-production")
-        self._title.heavy = bool(pane.production)
+        self._draw_edge()
+        self._state_line.display = False
+        await self.query_one(".body").mount(self._state_line)
         await self.build(pane)
         # On the widget itself: its own keys come first in textual, and a pane's key hides a key of the table.
         for widget in self.query(".body > *"):
             if widget.can_focus:
                 bind_to(widget, self.keymap.bindings(("pane",), pane.name))
         self.describe()
+
+    def set_current(self, current: bool) -> None:
+        """Whether the keys go to this pane."""
+        self.set_class(current, "-current")
+        self._draw_edge()
+        self.describe()
+
+    def _draw_edge(self) -> None:
+        production, current = self.has_class("-production"), self.has_class("-current")
+        self._title.heavy = production
+        self._title.edge = "prod" if production else "border" if current else "border-blurred"
+        self._title.refresh()
 
     async def build(self, pane: Pane[Any]) -> None:
         """Mount what shows this pane's items."""
@@ -168,9 +177,10 @@ class PaneFrame(Vertical):
 
     def describe(self) -> None:
         """Say name, counts and state; the lines repaint only what changed."""
-        if not self.is_attached:
-            return
-        left = [Piece(f" {self.number} ", "key"), Piece(f"{self.TITLE} ", "bold")]
+        if self.has_class("-current"):
+            left = [Piece(f" {self.number} {self.TITLE} ", "current"), Piece(" ")]
+        else:
+            left = [Piece(f" {self.number} ", "key"), Piece(f"{self.TITLE}  ", "bold")]
         if counts := self.counts():
             left.append(Piece(f"{counts} ", "muted"))
         if self.pane is not None and self.pane.production:

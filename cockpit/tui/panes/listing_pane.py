@@ -6,13 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from textual.app import ComposeResult
 from textual.widget import Widget
-from textual.widgets import Static
 
 from cockpit.listing import filter as filters
-from cockpit.listing.cells import row
-from cockpit.listing.listing import Listing
 from cockpit.model import clock, health
 from cockpit.model.health import Denied, Loading, Stale, Unconfigured
 from cockpit.model.scope import Scope
@@ -22,6 +18,7 @@ from cockpit.tui.state import PaneState
 
 if TYPE_CHECKING:
     from cockpit.listing.cells import Column
+    from cockpit.listing.listing import Listing
     from cockpit.session.pane import Pane
 
 
@@ -31,10 +28,9 @@ class ListingPane(PaneFrame):
     listing: Listing[Any] | None = None
     widget: Widget | None = None
 
-    def compose_body(self) -> ComposeResult:
-        yield Static("", classes="waiting")
-
     async def build(self, pane: Pane[Any]) -> None:
+        from cockpit.listing.listing import Listing
+
         column = self._column(self.saved.sort) or self._column(pane.sort) or pane.columns[0]
         self._sort = column
         self._descending = self.saved.descending if self.saved.sort == column.id else pane.descending
@@ -49,7 +45,6 @@ class ListingPane(PaneFrame):
         self.listing = Listing(pane.columns, column.id, descending=self._descending)
         await self.listing.arrange(column, self._descending, self._accepts())
         self.widget = self.made(self.listing)
-        await self.query_one(".waiting").remove()
         await self.query_one(".body").mount(self.widget, before=0)
 
     def made(self, listing: Listing[Any]) -> Widget:
@@ -186,6 +181,8 @@ class ListingPane(PaneFrame):
     def copied(self) -> str:
         if self.pane is None:
             return ""
+        from cockpit.listing.cells import row
+
         now = clock.wall()
         return "\n".join("\t".join(cell.text for cell in row(self.pane.columns, item, now)) for item in self.chosen())
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on
 from textual.widget import Widget
 
-from cockpit.listing.listing import Listing
 from cockpit.model.health import Live
 from cockpit.tui.panes.listing_pane import ListingPane
-from cockpit.tui.widgets.metric_grid import MetricGrid, PanelView, SeriesView
 
 if TYPE_CHECKING:
+    from cockpit.listing.listing import Listing
     from cockpit.metrics.panel import Panel, Series
+    from cockpit.tui.widgets.metric_grid import MetricGrid, PanelView, SeriesView
 
 MOST_PANELS = 200
 MOST_SERIES = 12
@@ -28,6 +27,8 @@ class MetricsPane(ListingPane):
     grid: MetricGrid | None = None
 
     def made(self, listing: Listing[Any]) -> Widget:
+        from cockpit.tui.widgets.metric_grid import MetricGrid
+
         self.grid = MetricGrid(id=f"grid-{self.NAME}")
         return self.grid
 
@@ -61,14 +62,15 @@ class MetricsPane(ListingPane):
         self.app.push_screen(ExploreScreen(self.pane, source, query))
         return True
 
-    @on(MetricGrid.Activated)
-    def _activated(self, event: MetricGrid.Activated) -> None:
+    def on_metric_grid_activated(self, event: MetricGrid.Activated) -> None:
         event.stop()
         self.open_current()
 
 
 def view(panel: Panel, *, stale: bool = False, named: bool = False) -> PanelView:
     """A panel as the grid draws it, the series with the highest current value first."""
+    from cockpit.tui.widgets.metric_grid import PanelView
+
     ranked = sorted(panel.series, key=_rank)
     drawn = tuple([_series(panel, series) for series in ranked[:MOST_SERIES]])
     rest = len(ranked) - len(drawn) + panel.more
@@ -85,6 +87,8 @@ def _rank(series: Series) -> float:
 
 def _series(panel: Panel, series: Series) -> SeriesView:
     """Values on the panel's own steps, so that a missing one is a gap."""
+    from cockpit.tui.widgets.metric_grid import SeriesView
+
     steps = round(panel.range_seconds / panel.step_seconds) + 1
     values: list[float | None] = [None] * steps
     for at, value in zip(series.times, series.values, strict=True):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from textual import on
 from textual.widget import Widget
 
-from cockpit.listing.listing import Listing
 from cockpit.model import clock
 from cockpit.tui.lines import Piece
 from cockpit.tui.panes.listing_pane import ListingPane
 from cockpit.tui.state import PaneState
-from cockpit.tui.widgets.live_table import LiveTable
+
+if TYPE_CHECKING:
+    from cockpit.listing.listing import Listing
+    from cockpit.tui.widgets.live_table import LiveTable
 
 
 class TablePane(ListingPane):
@@ -22,6 +23,8 @@ class TablePane(ListingPane):
     table: LiveTable[Any] | None = None
 
     def made(self, listing: Listing[Any]) -> Widget:
+        from cockpit.tui.widgets.live_table import LiveTable
+
         self.table = LiveTable(listing, id=f"table-{self.NAME}", wide=self.saved.wide, clock=clock.wall)
         return self.table
 
@@ -58,16 +61,13 @@ class TablePane(ListingPane):
         self.table.action_unmark_all()
         return True
 
-    @on(LiveTable.MarksChanged)
-    def _marks_changed(self) -> None:
+    def on_live_table_marks_changed(self) -> None:
         self.describe()
 
-    @on(LiveTable.SortRequested)
-    def _sort_requested(self, event: LiveTable.SortRequested) -> None:
+    def on_live_table_sort_requested(self, event: LiveTable.SortRequested) -> None:
         event.stop()
         self.set_sort(event.column_id)
 
-    @on(LiveTable.Activated)
-    def _activated(self, event: LiveTable.Activated) -> None:
+    def on_live_table_activated(self, event: LiveTable.Activated) -> None:
         event.stop()
         self.open_current()

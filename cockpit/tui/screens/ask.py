@@ -21,6 +21,7 @@ from cockpit.tui.terminal.compositor import CellModalScreen
 class AskScreen(CellModalScreen[Job | None]):
     """The job that the inputs make; None: left. What `bind` refuses is said and can be mended in place."""
 
+    CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
 
     def __init__(self, title: str, about: str, asked: tuple[Asked, ...], bind: Callable[[Mapping[str, str]], Job]):

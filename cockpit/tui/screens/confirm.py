@@ -38,6 +38,7 @@ def asks(job: Job) -> bool:
 class ConfirmScreen(CellModalScreen[bool]):
     """True: do it."""
 
+    CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel"),
         Binding("left,h", "app.focus_previous", show=False),

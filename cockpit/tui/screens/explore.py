@@ -35,6 +35,7 @@ CHOICES = 6
 class ExploreScreen(CellScreen[None]):
     """One query, live."""
 
+    CSS_PATH = "screens.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close"),
         Binding("ctrl+n", "source", "Next source", priority=True),

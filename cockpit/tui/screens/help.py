@@ -27,6 +27,7 @@ class HelpLine(Struct, frozen=True):
 class HelpScreen(CellModalScreen[None]):
     """Groups of keys; any of the leaving keys closes it."""
 
+    CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,f1", "close", "Close"),
         Binding("j,down", "scroll(1)", show=False),

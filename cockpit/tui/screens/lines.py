@@ -30,6 +30,7 @@ MOST_TOGETHER = 2000
 class LinesScreen(CellScreen[None]):
     """Closing it ends the stream."""
 
+    CSS_PATH = "screens.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Close", id="lines.close"),
         Binding("slash", "search", "Search", id="lines.search"),

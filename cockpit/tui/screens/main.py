@@ -7,51 +7,51 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.cells import cell_len
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.screen import ModalScreen
 
-from cockpit.alerts.alert import summary
 from cockpit.listing.filter import BadFilter
-from cockpit.model import clock, health
-from cockpit.model.health import Unconfigured
+from cockpit.model import health
 from cockpit.model.scope import Scope
 from cockpit.model.tone import GLYPHS
-from cockpit.tui import commands
-from cockpit.tui.deeds import Deeds
 from cockpit.tui.header import Header
 from cockpit.tui.lines import Piece, ToneLine
 from cockpit.tui.panes.frame import STATE_TONES, PaneFrame
-from cockpit.tui.prompt import Prompt
 from cockpit.tui.state import Layout
 from cockpit.tui.terminal.bindings import bind_to
 from cockpit.tui.terminal.compositor import CellScreen
-from cockpit.tui.work import begin
 
 if TYPE_CHECKING:
     from cockpit.session.session import Session
     from cockpit.tui.app import Cockpit
+    from cockpit.tui.commands import Offer
+    from cockpit.tui.deeds import Deeds
+    from cockpit.tui.prompt import Prompt
 
 log = logging.getLogger(__name__)
 
 WIDE_COLUMNS = 120
 """From here on all panes are seen at once."""
 CLOCK_SECONDS = 10.0
+PIECES_OF_A_TAB = 2
 
 
-class Tab(ToneLine):
-    """A pane in the line below, where only one pane is seen. A click goes there."""
+class Tabs(ToneLine):
+    """The panes in the line below, where only one pane is seen. A click goes there."""
 
-    DEFAULT_CSS = "Tab { width: auto; }"
+    DEFAULT_CSS = "Tabs { background: $panel; }"
 
-    def __init__(self, frame: PaneFrame) -> None:
-        super().__init__(classes="tab")
-        self.frame = frame
-
-    def on_click(self) -> None:
-        cast("MainScreen", self.screen).go(self.frame)
+    def on_click(self, event: events.Click) -> None:
+        edge = 0
+        for number, piece in enumerate(self.left):
+            edge += cell_len(piece.text)
+            if event.x < edge:
+                cast("MainScreen", self.screen).go_to(number // PIECES_OF_A_TAB)
+                return
 
 
 class MainScreen(CellScreen[None]):
@@ -68,9 +68,10 @@ class MainScreen(CellScreen[None]):
         self.scope = Scope()
         self.session: Session | None = None
         self.deeds: Deeds | None = None
+        self.prompt: Prompt | None = None
         self._before_filter = ""
         self._escaped = False
-        self._tabs = [Tab(frame) for frame in self.frames]
+        self._tabs = Tabs(id="tabs")
         self._header = Header(id="header")
         self._hints = ToneLine(id="hints")
 
@@ -82,10 +83,8 @@ class MainScreen(CellScreen[None]):
         yield self._header
         with Container(id="panes"):
             yield from self.frames
-        with Container(id="tabs"):
-            yield from self._tabs
+        yield self._tabs
         yield self._hints
-        yield Prompt()
 
     def on_mount(self) -> None:
         bind_to(self, self.cockpit.keymap.bindings(("main",)))
@@ -95,12 +94,17 @@ class MainScreen(CellScreen[None]):
 
     async def adopt(self, session: Session) -> None:
         """The session is there: give each pane its own."""
+        from cockpit.tui.deeds import Deeds
+        from cockpit.tui.prompt import Prompt
+
         self.session = session
         self.deeds = Deeds(self.cockpit, session)
+        self.prompt = Prompt()
+        await self.mount(self.prompt)
         for frame in self.frames:
             await frame.adopt(session.panes[frame.NAME])
         self._arrange()
-        if not self.query_one(Prompt).display:
+        if not self.prompt.display:
             self.current.focus_body()
         self.tell()
 
@@ -118,12 +122,13 @@ class MainScreen(CellScreen[None]):
         for frame in self.frames:
             seen = not single or frame is self.current
             frame.display = seen
-            frame.set_class(frame is self.current, "-current")
+            frame.set_current(frame is self.current)
             frame.watch_feed(seen and not covered)
         self._tell_tabs()
 
     def on_resize(self, event: events.Resize) -> None:
         self._arrange()
+        self._tell_hints()
 
     def on_screen_suspend(self) -> None:
         self._arrange()
@@ -154,8 +159,7 @@ class MainScreen(CellScreen[None]):
         """Say anew what the lines around the panes say."""
         session, keymap = self.session, self.cockpit.keymap
         self._header.tell(
-            firing=summary(session.alerts.items.values(), clock.wall()) if session is not None else None,
-            alerts=session.alerts.overall if session is not None else Unconfigured(""),
+            alerts=None if session is None else session.alerts,
             running=self.cockpit.running,
             scope=self.scope,
             read_only=keymap.read_only,
@@ -165,18 +169,12 @@ class MainScreen(CellScreen[None]):
         self._tell_hints()
 
     def _tell_tabs(self) -> None:
-        for tab in self._tabs:
-            frame = tab.frame
+        pieces: list[Piece] = []
+        for frame in self.frames:
             tone = STATE_TONES[type(frame.health)]
-            current = frame is self.current
-            pieces = [
-                Piece(f" {frame.number} ", "key"),
-                Piece(frame.TITLE, "bold" if current else "muted"),
-                Piece(f" {GLYPHS[tone]} ", tone.value),
-            ]
-            tab.set_class(current, "-current")
-            tab.say(pieces)
-            tab.styles.width = len(tab.text)
+            look = "current" if frame is self.current else "bold"
+            pieces += [Piece(f" {frame.number} {frame.TITLE} ", look), Piece(f"{GLYPHS[tone]}  ", tone.value)]
+        self._tabs.say(pieces)
 
     def _tell_hints(self) -> None:
         keymap = self.cockpit.keymap
@@ -185,8 +183,9 @@ class MainScreen(CellScreen[None]):
         for command in own:
             pieces += [Piece(keymap.shown(command.id), "key"), Piece(f" {command.title.lower()}  ", "muted")]
         right: list[Piece] = []
-        for name, word in (("filter", "filter"), ("command", "command"), ("palette", "palette"), ("help", "help")):
-            right += [Piece(keymap.shown(f"app.{name}"), "key"), Piece(f" {word}  ", "muted")]
+        words = ("filter", "command", "palette", "help") if self.app.size.width >= WIDE_COLUMNS else ("command", "help")
+        for name in words:
+            right += [Piece(keymap.shown(f"app.{name}"), "key"), Piece(f" {name}  ", "muted")]
         self._hints.say(pieces, right)
 
     @on(PaneFrame.StateChanged)
@@ -204,61 +203,60 @@ class MainScreen(CellScreen[None]):
         self._open("command", ":", text)
 
     def _open(self, mode: str, sign: str, text: str) -> None:
+        if self.prompt is None:
+            return
+        from cockpit.tui import commands
+
         complete = (lambda typed: commands.complete(typed, self.offered())) if mode == "command" else None
-        self.query_one(Prompt).open(mode, sign, text, complete)
+        self.prompt.open(mode, sign, text, complete)
 
     def _close(self) -> None:
-        self.query_one(Prompt).close()
+        if self.prompt is not None:
+            self.prompt.close()
         self.current.focus_body()
 
-    @on(Prompt.Typed)
-    def _typed(self, event: Prompt.Typed) -> None:
-        if event.mode != "filter" or type(event) is not Prompt.Typed:
-            return
-        prompt = self.query_one(Prompt)
-        try:
-            self.current.set_filter(event.text)
-        except BadFilter as error:
-            prompt.complain(str(error))
-        else:
-            prompt.complain("")
-
-    @on(Prompt.Entered)
-    def _entered(self, event: Prompt.Entered) -> None:
-        prompt = self.query_one(Prompt)
+    def on_prompt_typed(self, event: Prompt.Typed) -> None:
         if event.mode == "filter":
-            try:
-                self.current.set_filter(event.text)
-            except BadFilter as error:
-                return prompt.complain(str(error))
-            self._close()
-            return None
-        why = commands.run(event.text, self)
-        if why:
-            return prompt.complain(why)
-        if prompt.mode == "command":
-            self._close()
-        return None
+            event.prompt.complain(self.filter_by(event.text) or "")
 
-    @on(Prompt.Closed)
-    def _prompt_closed(self, event: Prompt.Closed) -> None:
+    def on_prompt_entered(self, event: Prompt.Entered) -> None:
+        from cockpit.tui import commands
+
+        if event.mode == "filter":
+            why = self.filter_by(event.text)
+        else:
+            event.prompt.mode = ""
+            why = commands.run(event.text, self)
+        if why:
+            event.prompt.mode = event.mode
+            event.prompt.complain(why)
+        elif not event.prompt.mode or event.mode == "filter":
+            self._close()
+
+    def on_prompt_closed(self, event: Prompt.Closed) -> None:
         if event.mode == "filter":
             self.current.set_filter(self._before_filter)
         self._close()
 
-    def offered(self) -> list[commands.Offer]:
+    def offered(self) -> list[Offer]:
         """What can be typed after `:` or found in the palette, here and now."""
+        from cockpit.tui import commands
+
         return commands.offers(self)
 
     # -- keys ----------------------------------------------------------------------------------
 
+    def go_to(self, place: int) -> None:
+        """The pane of that place, counted from 0."""
+        if place < len(self.frames):
+            self.go(self.frames[place])
+
     def action_pane(self, number: int) -> None:
-        if number > len(self.frames):
-            return None
-        frame = self.frames[number - 1]
-        if frame is self.current and self.app.size.width >= WIDE_COLUMNS:
-            return self.action_zoom()
-        return self.go(frame)
+        again = self.frames.index(self.current) == number - 1
+        if again and self.app.size.width >= WIDE_COLUMNS:
+            self.action_zoom()
+        else:
+            self.go_to(number - 1)
 
     def action_next(self, by: int = 1) -> None:
         self.go(self.frames[(self.frames.index(self.current) + by) % len(self.frames)])
@@ -354,9 +352,14 @@ class MainScreen(CellScreen[None]):
         self.cockpit.ask_quit()
 
     def action_palette(self) -> None:
+        from cockpit.tui import commands
+        from cockpit.tui.work import begin
+
         begin(self, partial(commands.palette, self), group="dialog")
 
     def action_help(self) -> None:
+        from cockpit.tui import commands
+
         self.app.push_screen(commands.help_screen(self))
 
     def action_tasks(self) -> None:
@@ -385,5 +388,7 @@ class MainScreen(CellScreen[None]):
 
     @on(PaneFrame.Wanted)
     def _wanted(self, event: PaneFrame.Wanted) -> None:
+        from cockpit.tui.work import begin
+
         if self.deeds is not None:
             begin(self, partial(self.deeds.run, event.command_id, event.frame), group="dialog")

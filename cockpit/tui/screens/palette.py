@@ -18,6 +18,8 @@ MOST = 14
 class PaletteScreen(CellModalScreen[str | None]):
     """The text of the chosen candidate; None: left."""
 
+    CSS_PATH = "dialogs.tcss"
+
     def __init__(self, candidates: Sequence[Candidate]) -> None:
         super().__init__()
         self._candidates = candidates

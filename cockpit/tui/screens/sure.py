@@ -18,6 +18,7 @@ from cockpit.tui.terminal.compositor import CellModalScreen
 class SureScreen(CellModalScreen[bool]):
     """True: yes."""
 
+    CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel"),
         Binding("left,h", "app.focus_previous", show=False),

@@ -32,6 +32,7 @@ CLOCK_SECONDS = 10.0
 class TableScreen(CellScreen[None], Generic[T]):
     """Follows its changes until closed."""
 
+    CSS_PATH = "screens.tcss"
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(

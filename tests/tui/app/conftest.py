@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct
+from textual.pilot import Pilot
+from textual.widgets import Input as TextField
+
 from cockpit.alerts.alert import Alert
 from cockpit.config.settings import Settings
 from cockpit.feeds.feed import Feed
@@ -30,8 +34,6 @@ from cockpit.tasks.manager import TaskManager
 from cockpit.tui import themes
 from cockpit.tui.app import Cockpit
 from cockpit.tui.state import Layout
-from msgspec import Struct
-from textual.pilot import Pilot
 
 NOW = 1_800_000_000.0
 PATIENCE_SECONDS = 20.0
@@ -160,7 +162,10 @@ class World:
         sources = [self.sources[name]] if self.configured else []
         actions: tuple[Action[Thing], ...] = (
             Action(f"{name}.poke", "Poke", "p", Risk.SAFE, self._job(f"{name}.poke", Risk.SAFE, False)),
-            Action(f"{name}.restart", "Restart", "R", Risk.DISRUPTIVE, self._job(f"{name}.restart", Risk.DISRUPTIVE, False)),
+            Action(
+                f"{name}.restart", "Restart", "R", Risk.DISRUPTIVE,
+                self._job(f"{name}.restart", Risk.DISRUPTIVE, False),
+            ),
             Action(
                 f"{name}.drop", "Drop", "D", Risk.DESTRUCTIVE, self._job(f"{name}.drop", Risk.DESTRUCTIVE, False),
                 disabled=lambda things: "it is down" if any(t.state == "down" for t in things) else None,
@@ -277,8 +282,7 @@ class Driver:
         while not holds():
             if time.monotonic() > deadline:
                 raise AssertionError(f"never came: {what or holds}\n{self.text}")
-            await asyncio.sleep(0.01)
-            await self.pilot.pause(0)
+            await asyncio.sleep(0.02)
 
     async def shows(self, *texts: str) -> None:
         await self.until(lambda: all(text in self.text for text in texts), f"shown {texts}")
@@ -290,7 +294,10 @@ class Driver:
         await self.pilot.press(*keys)
 
     async def type(self, text: str) -> None:
-        await self.pilot.press(*(character if character != " " else "space" for character in text))
+        """Into the field that has the focus, at once."""
+        field = self.app.focused
+        assert isinstance(field, TextField), f"no field has the focus\n{self.text}"
+        field.insert_text_at_cursor(text)
 
     @property
     def main(self) -> Any:
@@ -315,7 +322,7 @@ def make_panel() -> Callable[..., Panel]:
     return panel
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def still_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(clock, "wall", lambda: NOW)
     monkeypatch.setenv("TZ", "UTC")
@@ -326,7 +333,7 @@ def still_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def make_app(world: World, tmp_path: Path) -> Callable[..., Cockpit]:
+def make_app(world: World, tmp_path: Path, still_clock: None) -> Callable[..., Cockpit]:
     def make(settings: Settings | None = None, *, read_only: bool = False, layout: Layout | None = None) -> Cockpit:
         chosen = settings or Settings()
         return Cockpit(
@@ -346,7 +353,7 @@ def drive(world: World, make_app: Callable[..., Cockpit]) -> Callable[..., Any]:
 
     @asynccontextmanager
     async def run(
-        size: tuple[int, int] = (160, 45), *, ready: str = "fleet-1", **options: Any
+        size: tuple[int, int] = (130, 32), *, ready: str = "fleet-1", **options: Any
     ) -> AsyncIterator[Driver]:
         app = make_app(**options)
         async with app.run_test(size=size, notifications=True) as pilot:

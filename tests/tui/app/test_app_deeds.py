@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cockpit.config.settings import Settings, Ui
 from textual.widgets import Button, Input
+
+from cockpit.config.settings import Settings, Ui
 
 
 async def test_safe_actions_run_at_once_on_the_marked_rows(drive: Any) -> None:

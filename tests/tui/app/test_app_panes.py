@@ -10,7 +10,7 @@ from cockpit.tui.state import Layout, PaneState
 
 async def test_four_panes_are_live_side_by_side(drive: Any) -> None:
     async with drive() as app:
-        await app.shows("1 Fleet 5", "2 Pods 5", "3 Metrics 2", "4 Pipelines 5", "● live")
+        await app.shows("1 Fleet  5", "2 Pods  5", "3 Metrics  2", "4 Pipelines  5", "● live")
         assert all(frame.followed for frame in app.main.frames)
 
 
@@ -77,7 +77,7 @@ async def test_sort_by_command_and_reverse(drive: Any) -> None:
 async def test_rows_come_and_go(drive: Any, world: Any, thing: Any) -> None:
     async with drive() as app:
         world.sources["fleet"].put(thing("demo/new", "newcomer"))
-        await app.shows("newcomer", "1 Fleet 6")
+        await app.shows("newcomer", "1 Fleet  6")
         world.sources["fleet"].drop("demo/new")
         await app.gone("newcomer")
 
@@ -162,7 +162,7 @@ async def test_the_layout_comes_back(drive: Any) -> None:
 async def test_a_layout_of_things_that_are_gone_is_harmless(drive: Any) -> None:
     odd = Layout(current="nothing", panes={"fleet": PaneState(sort="gone", filter="/(/")})
     async with drive(layout=odd) as app:
-        await app.shows("1 Fleet 5")
+        await app.shows("1 Fleet  5")
 
 
 async def test_hostile_names_are_drawn_harmlessly(drive: Any, world: Any, thing: Any) -> None:
