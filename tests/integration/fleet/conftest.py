@@ -50,6 +50,7 @@ class Sshd:
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.host_key}\nPidFile none\n"
             f"AuthorizedKeysFile {authorized}\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
             f"PermitRootLogin yes\nUseDNS no\n{extra}"
+            "SetEnv SHLVL=5\n"  # bash then reads no ~/.bashrc of the user who tests
         )
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
