@@ -318,6 +318,16 @@ async def test_wide_columns(running: Running) -> None:
         assert "node-000000" in app.lines()[1]
 
 
+async def test_no_column_to_show(running: Running) -> None:
+    async with running(3) as (app, pilot):
+        app.listing.columns = (NODE,)
+        app.table.refit()
+        await pilot.press("j", "right")
+        assert app.lines()[1].strip() == ""
+        app.table.wide = True
+        assert "node-000001" in app.lines()[2]
+
+
 async def test_sideways(running: Running) -> None:
     async with running(3, (24, 8)) as (app, pilot):
         app.table.wide = True

@@ -152,7 +152,7 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         self._columns: list[Column[T]] = []
         self._wishes: list[int] = []
         self._slots: list[Slot] = []
-        self._fitted_rows = 0
+        self._fitted_rows = -1
         self._made: dict[str, _Made[T]] = {}
         self._painted: list[Line | None] = []
         self._header: tuple[object, ...] = ()
@@ -221,7 +221,7 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
     def sync(self) -> None:
         """Bring the screen to the listing: refresh the cells that differ from what was painted."""
         rows = len(self.listing)
-        if not self._columns or (rows > 2 * self._fitted_rows and self._fitted_rows < SAMPLE_ROWS):
+        if self._fitted_rows < 0 or (rows > 2 * self._fitted_rows and self._fitted_rows < SAMPLE_ROWS):
             self.refit()
             return
         if self.size.width - GUTTER - 1 != self._room:
