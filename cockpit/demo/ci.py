@@ -103,7 +103,7 @@ async def main(state: Path) -> None:
         listen="127.0.0.1:0",
         data=str(state / "server"),
         token_file=str(files["token"]),
-        runner=Runner(workers=2),
+        runner=Runner(workers=3),
         repositories=[
             Repository(name=NAME, url=repository.url, webhook_secret_file=str(files["webhook-secret"])),
         ],

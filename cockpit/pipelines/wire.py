@@ -10,10 +10,6 @@ from datetime import datetime
 
 from msgspec import DecodeError, Struct
 
-PHASES = ("queued", "running", "cancelling", "finished")
-RESULTS = ("success", "failed", "errored", "timed_out", "cancelled")
-"""Of a run. `failed` is the script's fault, `errored` ours or the machine's."""
-
 IDEMPOTENCY_KEY = "Idempotency-Key"
 NEXT_OFFSET = "X-Next-Offset"
 LOG_FINAL = "X-Log-Final"
@@ -25,7 +21,11 @@ UNREADABLE = (DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class RunInfo(Struct, frozen=True, gc=False, kw_only=True):
-    """A run as listed. `attempt` is the newest; times and `reason` are that attempt's."""
+    """A run as listed. `attempt` is the newest; times and `reason` are that attempt's.
+
+    Phases: queued, running, cancelling, finished. Results: success, failed (the script's fault), errored (ours or the
+    machine's), timed_out, cancelled.
+    """
 
     id: int
     repository: str

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from cockpit.config import secrets
-from cockpit.config.settings import Server
+from cockpit.config.settings import Repository, Server
 from cockpit.server.ci.api import CiApi
 from cockpit.server.ci.engine import GRACE_SECONDS, Engine
 from cockpit.server.ci.ledger import Ledger
@@ -66,21 +66,21 @@ async def running(settings: Server, *, grace_seconds: float = GRACE_SECONDS) -> 
                 app.router.add_get("/healthz", _health(store))
                 runner = web.AppRunner(app, access_log=None, shutdown_timeout=3.0)
                 await runner.setup()
-                working = asyncio.create_task(engine.run(), name="engine")
-                pruning = asyncio.create_task(_prune(store, data), name="retention")
+                tasks: list[asyncio.Task[None]] = []
                 try:
+                    await _listen(runner, host, port)
+                    tasks.append(asyncio.create_task(engine.run(), name="engine"))
+                    pruning = asyncio.create_task(_prune(store, data), name="retention")
+                    tasks.append(pruning)
                     try:
-                        await web.TCPSite(runner, host, port).start()
-                    except OSError as error:
-                        raise CannotServe(f"cannot listen on {settings.listen}: {error.strerror}") from error
-                    bound = runner.addresses[0]
-                    yield f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}"
+                        yield _url(runner)
+                    finally:
+                        pruning.cancel()
+                        engine.stop()
+                        store.release()
                 finally:
-                    pruning.cancel()
-                    engine.stop()
-                    store.release()
                     await runner.cleanup()
-                    await asyncio.gather(working, pruning, return_exceptions=True)
+                    await asyncio.gather(*tasks, return_exceptions=True)
         except sqlite3.Error as error:
             raise CannotServe(f"{data / 'ci.db'}: {error}") from error
 
@@ -94,7 +94,7 @@ async def serve(settings: Server, announce: Callable[[str], None]) -> None:
     hide_from_steps()
     async with running(settings) as url:
         for repository in settings.repositories:
-            if not _webhook_secret(repository.name, settings):
+            if not _has_webhook_secret(repository):
                 log.warning("%s has no webhook_secret_*: its webhooks are refused", repository.name)
         announce(url)
         await over.wait()
@@ -107,12 +107,20 @@ def hide_from_steps() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def _webhook_secret(name: str, settings: Server) -> bool:
-    return any(
-        one.webhook_secret_env or one.webhook_secret_file or one.webhook_secret_command
-        for one in settings.repositories
-        if one.name == name
-    )
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise CannotServe(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+
+
+def _url(runner: web.AppRunner) -> str:
+    host, port = runner.addresses[0][:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _has_webhook_secret(repository: Repository) -> bool:
+    return bool(repository.webhook_secret_env or repository.webhook_secret_file or repository.webhook_secret_command)
 
 
 async def _secrets(settings: Server) -> tuple[str, dict[str, str]]:

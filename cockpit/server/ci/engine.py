@@ -109,21 +109,22 @@ class Engine:
         run, attempt = claim.run.id, claim.run.attempt
         task = asyncio.create_task(self._execute(claim), name=f"run-{run}")
         self._active[run] = task
+        lost: Outcome | None = None
         try:
             # A cancel may have come between the claim and the line above.
             phase = (await self._store.read(lambda ledger: ledger.detail(run))).run.phase
             if self._stopping or phase == "cancelling":
                 task.cancel()
             await asyncio.wait({task})
-        except sqlite3.Error:
+        except sqlite3.Error as error:
+            lost = Outcome("errored", f"the server cannot read its records: {error}")
             task.cancel()
             await asyncio.wait({task})
         finally:
             del self._active[run]
         end: Callable[[Ledger], object]
-        if not task.cancelled():
-            outcome = task.result()
-            end = partial(_finish, run=run, attempt=attempt, outcome=outcome)
+        if lost is not None or not task.cancelled():
+            end = partial(_finish, run=run, attempt=attempt, outcome=lost or task.result())
         elif self._stopping:
             end = partial(_interrupt, run=run, attempt=attempt, why="the server was stopped while it ran")
         else:
