@@ -8,7 +8,7 @@ from cockpit.demo.kubernetes import kinds, kubelet
 from cockpit.demo.kubernetes.kinds import Kind
 from cockpit.demo.kubernetes.kubelet import Kubelets
 from cockpit.demo.kubernetes.logs import Logs
-from cockpit.demo.kubernetes.objects import Objects, Voices
+from cockpit.demo.kubernetes.objects import Objects, Voices, suffix
 from cockpit.demo.kubernetes.recorder import Recorder
 from cockpit.demo.kubernetes.store import Compacted, Event, Key, Record, Store, controller, parse_stamp
 from cockpit.demo.kubernetes.workloads import Deployments, ReplicaSets
@@ -129,7 +129,7 @@ class Cluster:
         metadata, spec = last["metadata"], last["spec"]
         name = metadata["name"]
         if owner["kind"] == "DaemonSet":
-            name = metadata.get("generateName", name) + "".join(self._store.random.choices("bcdfghjklmnpqrstvwxz", k=5))
+            name = metadata.get("generateName", name) + suffix(self._store)
         kept = {
             key: metadata[key]
             for key in ("namespace", "labels", "annotations", "generateName", "ownerReferences")

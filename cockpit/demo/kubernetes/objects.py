@@ -16,7 +16,7 @@ from cockpit.demo.kubernetes.store import Record, Store, parse_stamp, timestamp
 
 Voices = Callable[[Object, str], tuple[Voice | None, float]]  # pod, container -> its voice and mean seconds per line
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # apimachinery/pkg/util/rand: no vowels, no words
+LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # apimachinery/pkg/util/rand: no vowels, no words
 
 
 def with_kind(kind: Kind, body: bytes) -> bytes:
@@ -24,7 +24,7 @@ def with_kind(kind: Kind, body: bytes) -> bytes:
 
 
 def suffix(store: Store, length: int = 5) -> str:
-    return "".join(store.random.choice(_LETTERS) for _ in range(length))
+    return "".join(store.random.choice(LETTERS) for _ in range(length))
 
 
 class Objects:

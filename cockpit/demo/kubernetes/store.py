@@ -20,6 +20,7 @@ import msgspec
 from cockpit.demo.kubernetes.kinds import KINDS, Kind, Object, dig
 
 HISTORY = 20_000  # changes kept before the oldest are compacted away
+FIRST_VERSION = 1_000
 VIEWS = 4  # sorted views of past or present versions kept for paging
 Key = tuple[str, str]  # (namespace, name); the order of a list, as in etcd
 
@@ -108,15 +109,15 @@ class View:
 class Store:
     """The objects of one cluster. Not thread-safe: one event loop writes and reads it."""
 
-    def __init__(self, *, seed: int = 1, history: int = HISTORY, first_version: int = 1000) -> None:
-        self.version = first_version
-        self.oldest = first_version  # the oldest version a watch may start from
+    def __init__(self, *, seed: int = 1, history: int = HISTORY) -> None:
+        self.version = FIRST_VERSION
+        self.oldest = FIRST_VERSION  # the oldest version a watch may start from
         self.random = Random(seed)
         self._cap = history
         self._history: list[Event] = []
         self._objects: dict[str, dict[Key, Record]] = {resource: {} for resource in KINDS}
         self._owned: dict[str, dict[tuple[str, Key], None]] = {}
-        self._touched: dict[str, int] = dict.fromkeys(KINDS, first_version)
+        self._touched: dict[str, int] = dict.fromkeys(KINDS, FIRST_VERSION)
         self._views: OrderedDict[tuple[str, int], View] = OrderedDict()
         self._waiting: set[asyncio.Future[None]] = set()
 

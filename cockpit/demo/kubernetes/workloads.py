@@ -15,20 +15,19 @@ import msgspec
 
 from cockpit.demo.kubernetes import kinds, podstate
 from cockpit.demo.kubernetes.kinds import Kind, Object, dig
-from cockpit.demo.kubernetes.objects import Objects, suffix
+from cockpit.demo.kubernetes.objects import LETTERS, Objects, suffix
 from cockpit.demo.kubernetes.recorder import Recorder
 from cockpit.demo.kubernetes.store import Record, Store, parse_stamp, timestamp
 
 HASH = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
-_SAFE = "bcdfghjklmnpqrstvwxz2456789"
 AT_ONCE = 500  # pods that one replicaset makes in one go
 
 
 def template_hash(template: Object, collisions: int = 0) -> str:
     """A name part from a template, spelt as rand.SafeEncodeString does."""
     number = zlib.crc32(msgspec.json.encode(template, order="sorted") + str(collisions).encode())
-    return "".join(_SAFE[ord(char) % len(_SAFE)] for char in str(number))
+    return "".join(LETTERS[ord(char) % len(LETTERS)] for char in str(number))
 
 
 def share(value: Any, whole: int, *, up: bool) -> int:
