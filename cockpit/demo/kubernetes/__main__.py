@@ -33,7 +33,7 @@ def main() -> None:
     die_with_parent()
     try:
         asyncio.run(_serve(options))
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # OverflowError: no such port
         sys.exit(f"the simulated Kubernetes API cannot start: {error}")
 
 
