@@ -14,28 +14,28 @@ class LineSplitter:
     """Takes chunks cut anywhere, gives whole lines without their end. Linear in the bytes, whatever the chunks."""
 
     def __init__(self, cap_bytes: int, *, cut: bool = False) -> None:
-        """A line over the cap is cut into several, or raises errors.Malformed."""
+        """A line over the cap is cut into several, or dropped and told by `check`."""
         self._cap, self._cut = cap_bytes, cut
+        self._over = False
         self._parts: list[bytes] = []
         self._held = 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The lines that end in this chunk."""
-        head, newline, rest = chunk.partition(b"\n")
-        if not newline:
-            return self._hold(chunk)
-        lines = self._hold(head)
-        lines.append(b"".join(self._parts))
-        self._parts.clear()
-        self._held = 0
-        *whole, tail = rest.split(b"\n")
-        for line in whole:
-            lines.extend(self._hold(line))
-            lines.append(b"".join(self._parts))
-            self._parts.clear()
-            self._held = 0
-        lines.extend(self._hold(tail))
+        """The lines that end in this chunk; none after one that was over the cap."""
+        *whole, tail = chunk.split(b"\n")
+        lines: list[bytes] = []
+        for piece in whole:
+            lines += self._hold(piece)
+            if self._over:
+                return lines
+            lines.append(self.end())
+        lines += self._hold(tail)
         return lines
+
+    def check(self) -> None:
+        """Raises errors.Malformed when a line was over the cap. After `feed`, so that the lines before it count."""
+        if self._over:
+            raise errors.Malformed(f"a line of more than {self._cap // 1024} KiB")
 
     def end(self) -> bytes:
         """What came after the last line end."""
@@ -52,7 +52,9 @@ class LineSplitter:
         if self._held <= self._cap:
             return []
         if not self._cut:
-            raise errors.Malformed(f"a line of more than {self._cap // 1024} KiB")
+            self._over = True
+            self._parts.clear()
+            return []
         long = b"".join(self._parts)
         cuts = [long[start : start + self._cap] for start in range(0, len(long), self._cap)]
         self._parts = [cuts.pop()]

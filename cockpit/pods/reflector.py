@@ -150,6 +150,7 @@ class Reflector:
                 async for chunk in chunks:
                     for change in self._take(splitter.feed(chunk)):
                         yield change
+                    splitter.check()
         if splitter.end().strip():
             raise errors.Unreachable(f"{self._where}: the watch was cut in the middle of an event")
 

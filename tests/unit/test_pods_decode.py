@@ -97,9 +97,11 @@ def test_no_byte_is_lost_where_long_lines_are_cut(data: bytes, size: int) -> Non
 
 def test_a_line_over_the_cap_is_malformed() -> None:
     splitter = LineSplitter(16)
-    splitter.feed(b"x" * 16)
+    assert splitter.feed(b"before\n" + b"x" * 16) == [b"before"]
+    splitter.check()
+    assert splitter.feed(b"x" * 1000 + b"\nafter\n") == []
     with pytest.raises(errors.Malformed):
-        splitter.feed(b"x")
+        splitter.check()
 
 
 @pytest.mark.parametrize("name", ["", ".", ".."])
