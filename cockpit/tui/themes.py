@@ -11,7 +11,7 @@ from msgspec import Struct
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
-VARIABLES = {"busy": "#6fb8c4", "muted": "#7d8796", "prod": "#d9884a"}
+VARIABLES = {"busy": "#6fb8c4", "muted": "#858fa0", "prod": "#d9884a"}
 """What our style sheets use beyond textual's own variables, for a theme that does not name them."""
 
 

@@ -239,6 +239,9 @@ class World:
 
     # -- the app -----------------------------------------------------------------------------
 
+    def driver(self, app: Cockpit, pilot: Pilot[Any]) -> Driver:
+        return Driver(app, pilot, self)
+
     @asynccontextmanager
     async def session(self, settings: Settings, folder: Path) -> AsyncIterator[Session]:
         async with TaskManager.open(folder) as tasks:
@@ -272,9 +275,7 @@ class Driver:
     @property
     def text(self) -> str:
         """The screen as lines of text."""
-        width, height = self.app.size
         lines = self.app.screen._compositor.render_strips()
-        assert len(lines) >= height and width
         return "\n".join(strip.text for strip in lines)
 
     async def until(self, holds: Callable[[], Any], what: str = "") -> None:
