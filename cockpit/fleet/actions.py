@@ -73,7 +73,11 @@ def exec_job(
         try:
             await batch.run(roster.pool)
         except asyncio.CancelledError:
-            doubtful = [r.machine.name for r in batch.results.values() if r.stop == "unconfirmed"]
+            doubtful = [
+                result.machine.name
+                for result in batch.results.values()
+                if result.stop == "unconfirmed" or result.state is State.UNKNOWN
+            ]
             if doubtful:
                 raise CancelUnconfirmed(f"it may still run on {fold(doubtful)}") from None
             raise

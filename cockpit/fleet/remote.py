@@ -216,7 +216,7 @@ async def _undo(pool: Pool, machine: Machine, starting: asyncio.Future[Running],
     """
     if not pool.connected(machine):
         starting.cancel()
-        await asyncio.wait([starting])
+        await asyncio.gather(starting, return_exceptions=True)
         return
     await asyncio.wait([starting], timeout=ANNOUNCE_SECONDS)
     if not starting.done():
