@@ -199,6 +199,24 @@ async def test_a_plugin_that_does_not_help(
     assert "\n" not in str(caught.value)
 
 
+async def test_a_cancelled_login_ends_the_plugin(sim: Simulator) -> None:
+    path = exec_user(
+        sim,
+        "with open(os.path.join(os.path.dirname(__file__), 'pid'), 'w') as file: print(os.getpid(), file=file)\n"
+        "time.sleep(600)",
+    )
+    login = asyncio.create_task(read(path))
+    pid = path.parent / "pid"
+    async with asyncio.timeout(SOON):
+        while not pid.exists() or not pid.read_text().endswith("\n"):
+            await asyncio.sleep(0.01)
+    login.cancel()
+    with suppress(asyncio.CancelledError):
+        await login
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+
+
 async def test_netrc_and_proxies_of_the_environment_do_not_disturb(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
