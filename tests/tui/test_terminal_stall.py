@@ -100,6 +100,15 @@ def test_lending_the_terminal_under_updates(table_terminal: Callable[..., Any]) 
     assert terminal.status()["gap"] < 1.0
 
 
+def test_stopped_and_continued_it_repaints(table_terminal: Callable[..., Any]) -> None:
+    terminal = table_terminal()
+    seen = terminal.quiet()
+    terminal.process.send_signal(signal.SIGTSTP)
+    terminal.until(lambda: b"\x1b[?1049l" in terminal.output[seen:], "the screen given back")
+    terminal.process.send_signal(signal.SIGCONT)
+    terminal.until(lambda: b"service-000020" in terminal.output[seen:], "the table")
+
+
 def test_the_screen_equals_a_full_repaint(need: Callable[[str, str], str], table_app: str, tmp_path: Any) -> None:
     """tmux disagrees with rich on the width of some characters; no partial repaint may leave debris."""
     tmux = [need("tmux", "apt-get install tmux"), "-S", str(tmp_path / "tmux"), "-f", "/dev/null"]

@@ -19,6 +19,7 @@ import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from textual._xterm_parser import XTermParser
@@ -117,8 +118,10 @@ class PacedDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         self._output.discard = False
         super().start_application_mode()  # type: ignore[no-untyped-call]
-        self._suspended = False
+        resumed, self._suspended = self._suspended, False
         self._release()
+        if resumed:  # textual repaints after `suspend()`, but not after SIGCONT
+            self._loop.call_soon_threadsafe(self._app.call_later, partial(self._app.refresh, layout=True))
 
     def suspend_application_mode(self) -> None:
         """Leave the terminal to another program; what changes meanwhile is painted on return."""
