@@ -19,6 +19,8 @@ from cockpit.tui.screens.palette import PaletteScreen
 if TYPE_CHECKING:
     from cockpit.tui.screens.main import MainScreen
 
+KEY_CELLS = 11
+
 
 class Offer(Struct, frozen=True):
     """A word after `:`, what it takes and what it does."""
@@ -146,13 +148,19 @@ async def palette(main: MainScreen) -> None:
         main.app.notify(why, severity="warning")
 
 
+def _few(keys: Sequence[str]) -> str:
+    """The first two keys, or the first where they are long."""
+    both = " ".join(shown(key) for key in keys[:2])
+    return both if len(both) <= KEY_CELLS else shown(keys[0])
+
+
 def help_screen(main: MainScreen) -> HelpScreen:
     """The keys of the current pane."""
     keymap, frame = main.cockpit.keymap, main.current
 
     def line(command: Command) -> HelpLine:
         why = disabled(main, command) if command.place == "pane" else ""
-        keys = " ".join(shown(key) for key in keymap.keys(command.id)[:2])
+        keys = _few(keymap.keys(command.id))
         return HelpLine(keys, command.title, command.tooltip, why)
 
     every = keymap.commands(frame.NAME)

@@ -24,7 +24,7 @@ LOOKS: dict[str, tuple[str, bool, bool]] = {
     "accent": ("accent", True, False),
     "key": ("accent", True, False),
     "bold": ("foreground", True, False),
-    "prod": ("prod", True, True),
+    "badge": ("prod", True, True),
     "current": ("border", True, True),
 }
 """Style -> (variable of the theme, bold, reverse). Not component classes: textual applies the whole style sheet to each

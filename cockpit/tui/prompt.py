@@ -101,7 +101,7 @@ class Prompt(Vertical):
     """Hidden until `open`; tells its owner what was typed, entered or left."""
 
     DEFAULT_CSS = """
-    Prompt { height: auto; dock: bottom; display: none; background: $panel; }
+    Prompt { height: auto; dock: bottom; layer: above; display: none; background: $panel; }
     Prompt Horizontal { height: 1; }
     Prompt #sign { width: auto; padding: 0 0 0 1; color: $accent; text-style: bold; }
     Prompt #said { width: auto; max-width: 60%; padding: 0 1; color: $error; }

@@ -184,7 +184,7 @@ class PaneFrame(Vertical):
         if counts := self.counts():
             left.append(Piece(f"{counts} ", "muted"))
         if self.pane is not None and self.pane.production:
-            left += [Piece(" PROD ", "prod"), Piece(" ")]
+            left += [Piece(" PROD ", "badge"), Piece(" ")]
         left += self.details()
         overall = self.health
         self._title.say(left, [Piece(" "), *state_pieces(overall), Piece(" ")])

@@ -18,6 +18,7 @@ LABELS = (("alertname", "Down"), ("severity", "critical"))
 def picture(snap_compare: Any, make_app: Callable[..., Any], world: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """`picture("name", keys...)` compares the screen after the keys."""
     monkeypatch.setattr(clock, "steady", lambda: 1000.0)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/home/ops/.config")
 
     def compare(*keys: str, size: tuple[int, int] = (120, 34), shows: str = "", **options: Any) -> bool:
         app = make_app(**options)
