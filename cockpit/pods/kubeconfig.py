@@ -99,12 +99,13 @@ async def open_access(
 def _merged(path: str, where: str) -> dict[str, Any]:
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     merged: dict[str, Any] = {"clusters": [], "contexts": [], "users": [], "current-context": ""}
     read = False
     for part in filter(None, path.split(os.pathsep)):
         file = Path(part).expanduser()
         try:
-            loaded = yaml.safe_load(file.read_text())
+            loaded = yaml.load(file.read_text(), loader)
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError) as error:

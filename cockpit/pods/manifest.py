@@ -40,7 +40,8 @@ def _lines(body: bytes) -> list[str]:
         raise errors.Malformed(f"not a pod: {error}") from error
     if not isinstance(found, dict):
         raise errors.Malformed("not a pod")
-    dumped: str = yaml.safe_dump(masked(found), sort_keys=False, allow_unicode=True, width=4096)
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    dumped: str = yaml.dump(masked(found), Dumper=dumper, sort_keys=False, allow_unicode=True, width=4096)
     return dumped.splitlines()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from cockpit.model import errors
 from cockpit.pods.effects import Seen
 from cockpit.pods.rollout import seen

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cockpit.listing.cells import row
 from cockpit.model.tone import Tone
 from cockpit.model.units import human_duration
