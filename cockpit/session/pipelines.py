@@ -33,6 +33,7 @@ def build(settings: Settings) -> Pane[Run]:
         actions=pipelines_actions(sources),
         views=pipelines_views(sources),
         moments=moments,
+        notes=tuple(source.note for source in settings.pipelines if source.note),
         production=frozenset(name for name, source in sources.items() if source.production),
     )
 

@@ -33,6 +33,7 @@ def build(settings: Settings) -> Pane[Pod]:
         actions=actions(clusters),
         views=views(clusters),
         moments=moments,
+        notes=tuple(source.note for source in settings.pods if source.note),
         production=frozenset(source.name for source in settings.pods if source.production),
     )
 
