@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Any, Generic
@@ -14,6 +14,8 @@ from cockpit.model.changes import Delta, T
 
 SLICE_SECONDS = 0.005
 """Work before other tasks get a turn."""
+MERGE = 2000
+"""Entries of each of two runs that are merged in one go."""
 BULK = 2000
 """From so many changes on, sorting anew is cheaper than placing each."""
 
@@ -129,7 +131,7 @@ class Listing(Generic[T]):
     ) -> None:
         """All of it takes effect at the end, in one step, so a cancelled one leaves the old order whole.
 
-        Sorting 50,000 rows at once stalls the loop for 23 ms, in runs that are merged at the end for 6 ms.
+        Sorting 50,000 rows at once stalls the loop for 23 ms; in runs that are merged piece by piece, for 6 ms.
         """
         sort_key = sort.sort_key
         entry: dict[str, tuple[Any, str]] = {}
@@ -157,14 +159,27 @@ def _ordered(value: Any) -> Any:
 
 
 async def _merged(runs: Iterable[list[tuple[Any, str]]]) -> list[tuple[Any, str]]:
-    """One sorted list of sorted runs, two by two: list.sort finds the runs and merges them in linear time."""
+    """One sorted list of sorted runs, two by two."""
     level = [run for run in runs if run]
     while len(level) > 1:
-        paired: list[list[tuple[Any, str]]] = []
-        for left in range(0, len(level), 2):
-            both = [entry for run in level[left : left + 2] for entry in run]
-            both.sort()
-            paired.append(both)
-            await asyncio.sleep(0)
-        level = paired
+        pairs = [level[left : left + 2] for left in range(0, len(level), 2)]
+        level = [pair[0] if len(pair) == 1 else await _merged_two(*pair) for pair in pairs]
     return level[0] if level else []
+
+
+async def _merged_two(left: list[tuple[Any, str]], right: list[tuple[Any, str]]) -> list[tuple[Any, str]]:
+    """Piece by piece: list.sort finds the two runs in a piece and merges them in linear time."""
+    merged: list[tuple[Any, str]] = []
+    start = taken = 0
+    while start < len(left):
+        piece = left[start : start + MERGE]
+        stop = min(bisect_right(right, piece[-1], taken), taken + MERGE)
+        if stop == taken + MERGE:  # so many of the right come first that only a part of the piece has its turn
+            piece = piece[: bisect_right(piece, right[stop - 1])]
+        both = piece + right[taken:stop]
+        both.sort()
+        merged += both
+        start, taken = start + len(piece), stop
+        await asyncio.sleep(0)
+    merged += right[taken:]
+    return merged
