@@ -199,10 +199,10 @@ class PaneFrame(Vertical):
         return Loading(clock.steady()) if self.pane is None else self.pane.feed.overall
 
     def _say_state(self, overall: Health) -> None:
-        pieces = cause_pieces(self.pane.feed) if self.pane is not None else []
+        pieces, again = cause_pieces(self.pane.feed) if self.pane is not None else ([], [])
         if not pieces and self.pane is not None and self.pane.notes:
             pieces = [Piece(f"{GLYPHS[Tone.WARN]} {' · '.join(self.pane.notes)}", "warn")]
-        self._state_line.say(pieces)
+        self._state_line.say(pieces, again)
         shown = bool(pieces)
         if self._state_line.display != shown:
             self._state_line.display = shown
@@ -291,14 +291,14 @@ def state_pieces(overall: Health) -> list[Piece]:
     return [Piece(f"{GLYPHS[tone]} {text}", tone.value)]
 
 
-def cause_pieces(feed: Feed[Any]) -> list[Piece]:
-    """Why the worst source is not live and when it is tried again, by the wall clock; empty when all is well."""
+def cause_pieces(feed: Feed[Any]) -> tuple[list[Piece], list[Piece]]:
+    """Why the worst source is not live, and when it is tried again, by the wall clock; empty when all is well."""
     broken = [(name, state) for name, state in feed.health.items() if isinstance(state, Stale | Denied)]
     if not broken:
-        return []
+        return [], []
     name, worst = max(broken, key=lambda entry: isinstance(entry[1], Denied))
     again = time.strftime("%H:%M:%S", time.localtime(clock.to_wall(worst.retry_at)))
-    more = f" · +{len(broken) - 1} more" if len(broken) > 1 else ""
+    more = f"+{len(broken) - 1} more · " if len(broken) > 1 else ""
     tone = STATE_TONES[type(worst)]
     said = f"{GLYPHS[tone]} " + ("" if worst.why.startswith(f"{name}:") else f"{name}: ") + worst.why
-    return [Piece(said, tone.value), Piece(f" · next try {again}{more}", "muted")]
+    return [Piece(said, tone.value)], [Piece(f"{more}next try {again}", "muted")]

@@ -176,7 +176,7 @@ class ListingPane(PaneFrame):
 
     def focus_body(self) -> None:
         if self.widget is not None:
-            self.widget.focus()
+            self.screen.set_focus(self.widget, scroll_visible=False)  # at once: the next key is for this pane
 
     def copied(self) -> str:
         if self.pane is None:

@@ -21,7 +21,8 @@ class AlertsScreen(TableScreen[Alert]):
         self._feed = feed
 
     def state(self) -> list[Piece]:
-        return [*cause_pieces(self._feed), Piece("  "), *state_pieces(self._feed.overall), Piece(" ")]
+        why, again = cause_pieces(self._feed)
+        return [*why, Piece("  "), *again, Piece("  "), *state_pieces(self._feed.overall), Piece(" ")]
 
     def action_alerts(self) -> None:
         """The key that opened it closes it."""

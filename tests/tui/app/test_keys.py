@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from textual import events
 
 from cockpit.config.settings import Settings, Ui
 from cockpit.session import catalogue
@@ -181,3 +182,11 @@ async def test_the_theme_of_the_settings_is_used(drive: Any) -> None:
 async def test_a_theme_that_is_not_there_is_said(drive: Any) -> None:
     async with drive(settings=Settings(ui=Ui(theme="nowhere"))) as app:
         await app.shows("no theme 'nowhere'")
+
+
+async def test_a_key_right_after_the_pane_is_for_that_pane(drive: Any) -> None:
+    async with drive() as app:
+        for key in ("2", "p"):
+            app.app.post_message(events.Key(key, key))
+        await app.until(lambda: app.world.done)
+        assert app.world.done[0][:2] == ("pods.poke", ("pods-1",))
