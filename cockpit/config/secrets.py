@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from cockpit.model import errors
 
 COMMAND_SECONDS = 10.0
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 async def resolve(*, env: str = "", file: str = "", command: Sequence[str] = (), what: str = "token") -> str:
-    """The secret that is named, or "" when none is.
+    """The secret that is named, without blanks around it, or "" when none is.
 
-    Raises `errors.Denied` with the mend when the named place has nothing. Never puts the value into a message.
+    Raises `errors.Denied` with the mend when the named place has nothing, or more than one line: libraries quote a
+    header that they cannot send. Never puts the value into a message.
     """
     if env:
-        value = os.environ.get(env, "")
+        place = f"the environment variable {env}"
+        value = os.environ.get(env, "").strip()
         if not value:
-            raise errors.Denied(f"{what}: the environment variable {env} is not set")
-        return value
-    if file:
-        return await asyncio.to_thread(_read, file, what)
-    if command:
-        return await _run(command, what)
-    return ""
+            raise errors.Denied(f"{what}: {place} is not set")
+    elif file:
+        place = file
+        value = await asyncio.to_thread(_read, file, what)
+    elif command:
+        place = command[0]
+        value = await _run(command, what)
+    else:
+        return ""
+    if _CONTROL.search(value):
+        raise errors.Denied(f"{what}: {place} has more than one line; write the secret alone")
+    return value
 
 
 def _read(file: str, what: str) -> str:

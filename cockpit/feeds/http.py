@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from cockpit.config.problems import masked
 from cockpit.model import errors
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
 MESSAGE_CHARS = 300
+RETRY_SECONDS, RETRY_MOST_SECONDS = 30.0, 3600.0
+"""After a 429: when it does not say for how long, and at most."""
 
 
 def _import() -> Any:
@@ -37,20 +40,28 @@ async def open_client(
 ) -> httpx.AsyncClient:
     """A client for one source; the caller closes it. `token` goes as a bearer token to `base_url` alone.
 
-    Proxies of the environment are not used for loopback; redirects are not followed, so a token never leaves its host.
+    Proxies of the environment are not used; redirects are not followed, so a token never leaves its host. Raises
+    `errors.Refused` for a bad url and `errors.Denied` for a token that no header can carry.
     """
     module = await asyncio.to_thread(_import)
     sent = {"Accept-Encoding": "identity", **(headers or {})}
     if token:
-        sent["Authorization"] = f"Bearer {token}"
+        sent["Authorization"] = bearer(token, masked(base_url))
     timeout = module.Timeout(read_seconds, connect=CONNECT_SECONDS)
     try:
         client = await asyncio.to_thread(
             lambda: module.AsyncClient(base_url=base_url, headers=sent, timeout=timeout, trust_env=False)
         )
     except (ValueError, module.InvalidURL) as error:
-        raise errors.Refused(f"{base_url!r} is not a URL: {error}") from error
+        raise errors.Refused(f"{masked(base_url)!r} is not a URL: {error}") from error
     return client  # type: ignore[no-any-return]
+
+
+def bearer(token: str, where: str) -> str:
+    """The header's value. Raises Denied, without the token: what httpx says of a bad header quotes it."""
+    if not (token.isascii() and token.isprintable()):
+        raise errors.Denied(f"{where}: the token holds a character that no HTTP header can carry; was it copied whole?")
+    return f"Bearer {token}"
 
 
 @contextmanager
@@ -116,4 +127,5 @@ def check(response: httpx.Response, where: str) -> None:
 
 
 def _retry_after(value: str) -> float:
-    return float(value) if value.isdigit() else 30.0
+    """Seconds. A date, or whatever else stands there, counts as half a minute; nobody makes us wait for ever."""
+    return min(RETRY_MOST_SECONDS, float(value)) if value.isascii() and value.isdigit() else RETRY_SECONDS

@@ -28,6 +28,8 @@ SAID_BYTES = 4096
 class Answer(Struct, frozen=True):
     status: int
     body: bytearray
+    retry_after: str = ""
+    """The header of that name."""
 
 
 class Service:
@@ -81,7 +83,8 @@ class Service:
         if answer.status not in passing:
             import httpx
 
-            http.check(httpx.Response(answer.status, content=bytes(answer.body[:SAID_BYTES])), self.name)
+            said, headers = bytes(answer.body[:SAID_BYTES]), {"Retry-After": answer.retry_after}
+            http.check(httpx.Response(answer.status, content=said, headers=headers), self.name)
         return answer
 
     async def _once(
@@ -110,7 +113,7 @@ class Service:
                             raise errors.Malformed(
                                 f"{self.name}: the answer is larger than {most_bytes // 2**20} MiB; ask for less"
                             )
-                    return Answer(response.status_code, body)
+                    return Answer(response.status_code, body, response.headers.get("Retry-After", ""))
         except TimeoutError as error:
             raise errors.Unreachable(f"{self._where}: no answer within {seconds:g} s") from error
 
@@ -128,7 +131,7 @@ class Service:
         )
         if self._username:
             return "Basic " + base64.b64encode(f"{self._username}:{value}".encode()).decode()
-        return f"Bearer {value}" if value else ""
+        return http.bearer(value, self.name) if value else ""
 
 
 def _host(url: str) -> str:
