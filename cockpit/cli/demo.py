@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cockpit.cli.terminal import demand_terminal
+
 if TYPE_CHECKING:
     from cockpit.config.settings import Settings
     from cockpit.session.pane import Pane
@@ -56,6 +58,8 @@ def command(
     from cockpit.demo.children import DemoError
     from cockpit.demo.environment import running
 
+    if not snapshot and screenshots is None:
+        demand_terminal("cockpit demo --snapshot")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _: sys.exit(128 + received))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 import os
@@ -13,6 +14,7 @@ import click
 
 from cockpit.cli.lazy import LazyGroup
 from cockpit.cli.setup import Setup
+from cockpit.cli.terminal import demand_terminal, open_closed_streams
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +106,7 @@ def cockpit(
                 scope=scope,
             )
         )
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise click.UsageError("this is no terminal; for a report use: cockpit --snapshot")
+    demand_terminal("cockpit --snapshot")
     ctx.exit(_terminal(setup))
 
 
@@ -123,7 +124,13 @@ def _terminal(setup: Setup) -> int:
 
 def main() -> NoReturn:
     """Ends the process: 0 well, 1 defect or failure, 2 usage or configuration, 3 a source could not be used."""
-    sys.exit(_run())
+    open_closed_streams()
+    code = _run()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _write_no_more()
+    sys.exit(code)
 
 
 def _run() -> int:
@@ -146,17 +153,24 @@ def _run() -> int:
         _say(error)
         return SOURCE
     except BrokenPipeError:
-        # the reader has gone; Python must not complain about it once more at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return 0
     except KeyboardInterrupt:
         return 130
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            _say(f"nothing more can be written to {error.filename or 'the output'}: {error.strerror}; make room there")
+            return DEFECT
         from cockpit.config.logs import log_file
 
         log.critical("cockpit %s failed", " ".join(sys.argv[1:2]), exc_info=error)
         _say(f"{type(error).__name__}: {' '.join(str(error).split())}; see {log_file()}")
         return DEFECT
+
+
+def _write_no_more() -> None:
+    """Nobody reads stdout, or it is full: Python must not complain about it once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(what: object) -> None:

@@ -153,3 +153,50 @@ def test_every_subcommand_is_there_and_says_the_same_as_the_help() -> None:
     for name, said in SUBCOMMANDS.items():
         command = importlib.import_module(f"cockpit.cli.{name}").command
         assert command.name == name and command.get_short_help_str(200) in (said, said.removesuffix("."))
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_an_empty_one(home: Home, closed: str) -> None:
+    for arguments, code in (("tasks list", 0), ("", 2), ("demo", 2)):
+        command = f"{sys.executable} -m cockpit {arguments} {closed}"
+        result = subprocess.run(
+            ["/bin/sh", "-c", command], env=home.environ, capture_output=True, text=True, timeout=60, cwd=home.folder
+        )
+        assert (result.returncode, "Error: this is no terminal" in result.stderr) == (
+            code,
+            code == 2 and "2>" not in closed,
+        )
+    assert not (home.folder / "state" / "cockpit.log").exists()
+
+
+@pytest.mark.parametrize("arguments", [("config", "schema"), ("--help",), ("tasks", "list")])
+def test_a_full_disk_is_one_line(home: Home, arguments: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "cockpit", *arguments], env=home.environ, stdout=full, stderr=subprocess.PIPE,
+            text=True, timeout=60, cwd=home.folder,
+        )  # fmt: skip
+    assert result.returncode == 1
+    assert (
+        result.stderr
+        == "cockpit: nothing more can be written to the output: No space left on device; make room there\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", [(), ("demo",)])
+@pytest.mark.parametrize("lacks", ["stdin", "stdout", "stderr", "cursor"])
+def test_what_is_no_terminal_is_not_drawn_on(home: Home, arguments: tuple[str, ...], lacks: str) -> None:
+    ours, theirs = os.openpty()
+    with open(home.folder / "elsewhere", "w+") as elsewhere:
+        streams = {name: elsewhere if name == lacks else theirs for name in ("stdin", "stdout", "stderr")}
+        code = subprocess.run(
+            [sys.executable, "-m", "cockpit", *arguments], timeout=60, cwd=home.folder, start_new_session=True,
+            env={**home.environ, "TERM": "dumb" if lacks == "cursor" else "xterm-256color"}, **streams,
+        ).returncode  # fmt: skip
+        elsewhere.seek(0)
+        said = (
+            elsewhere.read() + os.read(ours, 4096).decode(errors="replace") if lacks != "stderr" else elsewhere.read()
+        )
+    os.close(ours)
+    os.close(theirs)
+    assert code == 2 and "terminal" in said and "--snapshot" in said and "\x1b" not in said
