@@ -164,7 +164,10 @@ async def _each(sources: Mapping[str, PipelineSource], runs: Sequence[Run], deed
     async def one(run: Run) -> None:
         name = target_of(run).key
         try:
-            async with connect(sources[run.source]) as connection:
+            async with (
+                connect(sources[run.source]) as connection,
+                _on_its_way(f"the request for {run.title} may have arrived"),
+            ):
                 await deed(progress, connection, run)
         except errors.UnknownOutcome as error:
             progress.outcome(name, State.UNKNOWN, str(error))
@@ -198,12 +201,11 @@ async def _each(sources: Mapping[str, PipelineSource], runs: Sequence[Run], deed
 
 
 async def _trigger(source: PipelineSource, request: TriggerRequest, key: str, progress: Progress) -> None:
-    async with connect(source) as connection:
+    async with connect(source) as connection, _on_its_way("the run may have been queued"):
         asked = 0
         while True:
             try:
-                async with _on_its_way("the run may have been queued"):
-                    taken = await connection.post("/api/v1/runs", request, Taken, **{IDEMPOTENCY_KEY: key})
+                taken = await connection.post("/api/v1/runs", request, Taken, **{IDEMPOTENCY_KEY: key})
                 break
             except NothingDone as error:
                 if not asked:
@@ -252,8 +254,7 @@ async def _rerun(progress: Progress, connection: Connection, run: Run) -> None:
 
 async def _ask(connection: Connection, run: Run, verb: str) -> RunInfo:
     request = AttemptRequest(attempt=run.attempt, actor=_user())
-    async with _on_its_way(f"the request to {verb} {run.title} may have arrived"):
-        return (await connection.post(f"/api/v1/runs/{run.id}/{verb}", request, Taken)).run
+    return (await connection.post(f"/api/v1/runs/{run.id}/{verb}", request, Taken)).run
 
 
 async def _settled(
@@ -291,7 +292,7 @@ async def _look(connection: Connection, run: int | str) -> RunInfo:
 
 @asynccontextmanager
 async def _on_its_way(what: str) -> AsyncIterator[None]:
-    """A cancel while a request is under way cannot take it back."""
+    """From the first byte until its effect is seen: a cancel meanwhile cannot take a request back."""
     try:
         yield
     except asyncio.CancelledError as error:

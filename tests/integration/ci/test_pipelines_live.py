@@ -318,6 +318,23 @@ async def test_cancelling_a_request_under_way_says_that_it_may_have_arrived(tmp_
         over.set()
 
 
+@pytest.mark.parametrize("name", ["trigger", "cancel"])
+async def test_cancelling_while_the_answer_is_in_doubt_does_not_call_it_undone(ci: Served, name: str) -> None:
+    ci.shop.push(ci.shop.pipeline("sleep 60"))
+    await ci.trigger()
+    async with Relay.to(ci.port) as relay, opened(ci.source(url=relay.url)) as pane:
+        assert await pane.feed.until(lambda: "ci/1" in pane.feed.items, SECONDS)
+        relay.swallow = True
+        heard = Heard()
+        task = asyncio.create_task(action(pane, name).bind([pane.feed.items["ci/1"]], {}).run(heard))
+        async with asyncio.timeout(SECONDS):
+            while not any("no answer came" in line for line in heard.said):
+                await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(CancelUnconfirmed, match="may have"):
+            await task
+
+
 async def test_through_the_task_manager(ci: Served, tmp_path: Path) -> None:
     from cockpit.tasks.manager import TaskManager
 
