@@ -52,10 +52,14 @@ def bytes_a_second(terminal: Terminal, seconds: float) -> float:
 
 
 def key_to_paint(terminal: Terminal, count: int) -> list[float]:
-    """Milliseconds from a key to the bytes of the cell that it changes, under updates."""
-    found = []
+    """Milliseconds from a key to the bytes of the cell that it changes, under updates; for 20 seconds at most."""
+    found: list[float] = []
+    end = time.monotonic() + 20
     for press in range(1, count + 1):
-        expected, seen, since = b"k%05d" % press, len(terminal.output), time.perf_counter()
+        if time.monotonic() > end:
+            break
+        expected = f"k{press:05}".translate(str.maketrans("0123456789", "abcdefghij")).encode()
+        seen, since = len(terminal.output), time.perf_counter()
         terminal.type("7")
         while terminal.output.find(expected, seen) < 0 and time.perf_counter() - since < 5:
             time.sleep(0.0003)
@@ -80,6 +84,7 @@ def main() -> None:
             found = results.setdefault(column, {})
 
             def run(what: Callable[[Terminal], Any], *more: str) -> Any:
+                print("measuring", *options, *more, file=sys.stderr, flush=True)
                 terminal = started(folder, *options, *more)
                 try:
                     return what(terminal)

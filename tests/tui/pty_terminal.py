@@ -28,9 +28,10 @@ class Terminal:
         self._master, slave = os.openpty()
         self.resize(columns, lines)
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        for name in ("NO_COLOR", "TMUX", "STY"):
+        for name in ("NO_COLOR", "TMUX", "STY", "COLUMNS", "LINES"):
             environment.pop(name, None)
-        environment["COLUMNS"] = "80"  # the terminal's own size counts
+        if "--stock" not in arguments:
+            environment["COLUMNS"] = "80"  # the terminal's own size counts; textual's driver follows the variable
         self.process = subprocess.Popen(
             [sys.executable, *arguments, str(self._status)],
             stdin=slave,

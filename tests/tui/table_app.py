@@ -33,6 +33,8 @@ from cockpit.tui.widgets.live_table import LiveTable
 
 NAMES = ("namespace", "name", "ready", "status", "restarts", "cpu", "memory", "node", "ip", "age")
 WIDTHS = (12, 40, 5, 18, 8, 6, 7, 12, 15, 6)
+LETTERS = str.maketrans("0123456789", "abcdefghij")
+"""DataTable gives digits a style of their own."""
 HOSTILE = (
     "osc\x1b]52;c;aGFja2Vk\x07",
     "csi\x1b[2J\x1b[31m",
@@ -190,7 +192,7 @@ class TableApp(App[None]):
     async def action_count(self) -> None:
         self.presses += 1
         cells = list(self.rows["000010"].cells)
-        cells[4] = f"k{self.presses:05}"
+        cells[4] = f"k{self.presses:05}".translate(LETTERS)
         await self.put({"000010": msgspec.structs.replace(self.rows["000010"], cells=tuple(cells))})
 
     async def change(self, places: dict[str, int]) -> None:
