@@ -35,10 +35,7 @@ class Command(Struct, frozen=True):
 
 
 COMMANDS: tuple[Command, ...] = (
-    *(
-        Command(f"app.pane_{n}", str(n), f"Pane {n}", f"Go to pane {n}; once more to zoom it", shown=False)
-        for n in range(1, 10)
-    ),
+    *(Command(f"app.pane_{n}", str(n), f"Pane {n}", f"Go to pane {n}", shown=False) for n in range(1, 10)),
     Command("app.next", "tab", "Next pane", "Go to the next pane", shown=False),
     Command("app.previous", "shift+tab", "Previous pane", "Go to the previous pane", shown=False),
     Command("app.zoom", "+,_", "Zoom", "Give this pane the whole screen, or give it back"),

@@ -78,6 +78,7 @@ class Cockpit(QuietCrash[int]):
             opened=self._opened,
             tasks=self._tasks_changed,
             alerts=self._alerts_changed,
+            failed=self._failed,
         )
         self._ended: dict[str, State] = {}
         self._stale: set[str] = set()
@@ -116,6 +117,9 @@ class Cockpit(QuietCrash[int]):
         await self.main.adopt(session)
         for complaint in self._complaints:
             self.notify(complaint, severity="warning", timeout=12)
+
+    def _failed(self, why: str) -> None:
+        self.notify(why, severity="error", timeout=60)
 
     def _alerts_changed(self) -> None:
         self.main.tell()

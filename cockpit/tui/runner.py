@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0
 """Before a feed or a follower that ended by a defect is started again."""
+STOP_SECONDS = 1.0
+"""For the connections to close, once no task runs any more."""
 
 SessionFactory: TypeAlias = "Callable[[], AbstractAsyncContextManager[Session]]"
 
@@ -35,14 +37,14 @@ class Runner:
         opened: Callable[[Session], Awaitable[None]],
         tasks: Callable[[Delta[TaskRecord]], None],
         alerts: Callable[[], None],
+        failed: Callable[[str], None],
     ) -> None:
         """`factory` does the imports, off the loop."""
         self._factory = factory
-        self._opened, self._tasks, self._alerts = opened, tasks, alerts
+        self._opened, self._tasks, self._alerts, self._failed = opened, tasks, alerts, failed
         self._life: asyncio.Task[None] | None = None
         self._leave = asyncio.Event()
         self.session: Session | None = None
-        self.fault = ""
 
     def start(self) -> None:
         self._life = asyncio.create_task(self._live(), name="session")
@@ -55,11 +57,16 @@ class Runner:
                 log.warning("left in doubt: %s (%s)", record.sentence, record.why)
 
     async def stop(self) -> None:
-        """End the feeds and close the session."""
+        """End the feeds and close the session; a connection that does not let go is dropped."""
         self._leave.set()
-        if self._life is not None:
-            await asyncio.wait([self._life])
-            self._life = None
+        life, self._life = self._life, None
+        if life is None:
+            return
+        _, slow = await asyncio.wait([life], timeout=STOP_SECONDS)
+        if slow:
+            log.warning("the session does not close; leaving it")
+            life.cancel()
+            await asyncio.wait([life], timeout=STOP_SECONDS / 2)
 
     async def _live(self) -> None:
         try:
@@ -76,7 +83,7 @@ class Runner:
                         task.cancel()
         except Exception as error:
             log.exception("the session has ended by a defect")
-            self.fault = f"defect in cockpit: {error!r}; see the log"
+            self._failed(f"defect in cockpit: {error!r}; see the log")
         finally:
             self.session = None
 

@@ -67,10 +67,10 @@ def read(path: Path) -> Theme:
     return Theme(file.name, dark=file.dark, ansi=file.ansi, variables={**VARIABLES, **file.variables}, **colours)
 
 
-def find(own_folder: Path) -> Iterator[Theme | ThemeError]:
+def find(own_folder: Path | None = None) -> Iterator[Theme | ThemeError]:
     """All themes, ours first, so that the user's file of the same name wins. Broken ones are reported, not raised."""
     for folder in (packaged_folder(), own_folder):
-        for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
+        for path in sorted(folder.glob("*.toml")) if folder is not None and folder.is_dir() else ():
             try:
                 yield read(path)
             except ThemeError as error:

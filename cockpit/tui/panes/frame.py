@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.segment import Segment
@@ -148,14 +149,15 @@ class PaneFrame(Vertical):
         self.watch_feed(False)
 
     async def _follow(self, pane: Pane[Any]) -> None:
-        changes = cast("AsyncIterator[Any]", pane.feed.follow())
-        async for delta in changes:
-            try:
-                await self.take(delta)
-            except Exception:
-                log.exception("the %s pane could not draw a change", self.NAME)
-            if delta.health:
-                self.describe()
+        changes = cast("AsyncGenerator[Any, None]", pane.feed.follow())
+        async with aclosing(changes):
+            async for delta in changes:
+                try:
+                    await self.take(delta)
+                except Exception:
+                    log.exception("the %s pane could not draw a change", self.NAME)
+                if delta.health:
+                    self.describe()
 
     async def take(self, delta: Any) -> None:
         """Bring the body up to a change of the feed."""

@@ -24,6 +24,7 @@ from cockpit.tui.widgets.metric_grid import MetricGrid
 from cockpit.tui.work import begin
 
 if TYPE_CHECKING:
+    from cockpit.metrics.panel import Panel
     from cockpit.session.metrics import MetricsPane
 
 TYPING_SECONDS = 0.4
@@ -48,6 +49,7 @@ class ExploreScreen(CellScreen[None]):
         self._source = source if source in self._sources else (self._sources[0] if self._sources else "")
         self._query = query
         self._pause: Timer | None = None
+        self._panel: Panel | None = None
         self._edge = 0
         """Where the chosen completion begins in the query."""
         self._head = ToneLine(classes="screen-head")
@@ -111,8 +113,13 @@ class ExploreScreen(CellScreen[None]):
             return
         self._complain("", None)
         self._tell(Piece(f"{GLYPHS[Tone.GOOD]} {len(panel.series) + panel.more} series", "good"))
+        self._panel = panel
         self.grid.empty = "the query has no result"
-        self.grid.show([view(panel)] if panel.series else [])
+        self._show(stale=False)
+
+    def _show(self, *, stale: bool) -> None:
+        panel = self._panel
+        self.grid.show([view(panel, stale=stale)] if panel is not None and panel.series else [])
 
     def _complain(self, why: str, column: int | None) -> None:
         """Say it below the query, with a caret under the place that the server named."""
@@ -120,6 +127,8 @@ class ExploreScreen(CellScreen[None]):
         self._said.say([Piece(f"  {GLYPHS[Tone.BAD]} {why}", "bad")] if why else [])
         self._said.display = bool(why)
         self._caret.display = bool(why) and column is not None
+        if why:
+            self._show(stale=True)
         if column is not None:
             left = 2 + cell_len(printable(query.value[: column - 1])) - query.scroll_offset.x
             self._caret.say([Piece(" " * max(0, left)), Piece("^", "bad")])

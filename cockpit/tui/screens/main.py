@@ -118,7 +118,8 @@ class MainScreen(CellScreen[None]):
     def _arrange(self) -> None:
         single = self.single
         self.set_class(single, "-single")
-        covered = not self.is_current and not isinstance(self.app.screen, ModalScreen)
+        above = self.app.screen_stack[self.app.screen_stack.index(self) + 1 :]
+        covered = any(not isinstance(screen, ModalScreen) for screen in above)
         for frame in self.frames:
             seen = not single or frame is self.current
             frame.display = seen
@@ -252,11 +253,7 @@ class MainScreen(CellScreen[None]):
             self.go(self.frames[place])
 
     def action_pane(self, number: int) -> None:
-        again = self.frames.index(self.current) == number - 1
-        if again and self.app.size.width >= WIDE_COLUMNS:
-            self.action_zoom()
-        else:
-            self.go_to(number - 1)
+        self.go_to(number - 1)
 
     def action_next(self, by: int = 1) -> None:
         self.go(self.frames[(self.frames.index(self.current) + by) % len(self.frames)])

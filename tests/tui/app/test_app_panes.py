@@ -172,3 +172,40 @@ async def test_hostile_names_are_drawn_harmlessly(drive: Any, world: Any, thing:
         await app.press("asterisk")
         await app.shows("␛]52")
         assert "\x1b" not in app.text
+
+
+async def test_a_view_over_the_panes_ends_their_following(drive: Any) -> None:
+    async with drive() as app:
+        await app.press("l")
+        await app.shows("first line")
+        await app.until(lambda: not any(frame.followed for frame in app.main.frames))
+        app.world.sources["fleet"].drop("demo/fleet1")
+        await app.press("escape")
+        await app.until(lambda: all(frame.followed for frame in app.main.frames))
+        await app.gone("fleet-1")
+
+
+async def test_a_dialog_does_not(drive: Any, world: Any, thing: Any) -> None:
+    async with drive() as app:
+        await app.press("R")
+        await app.shows("Disruptive")
+        world.sources["pipelines"].put(thing("demo/new", "newcomer"))
+        await app.until(lambda: app.frame("pipelines").counts() == "6")
+
+
+async def test_a_bell_when_a_pane_goes_stale(drive: Any, world: Any, monkeypatch: Any) -> None:
+    async with drive() as app:
+        rings: list[int] = []
+        monkeypatch.setattr(app.app, "bell", lambda: rings.append(1))
+        world.sources["pods"].fail(errors.Unreachable("gone"))
+        await app.shows("▲ stale")
+        await app.until(lambda: rings == [1])
+
+
+async def test_a_session_that_cannot_be_opened_is_said(drive: Any, world: Any, monkeypatch: Any) -> None:
+    def broken(name: str) -> Any:
+        raise ZeroDivisionError("no panes today")
+
+    monkeypatch.setattr(world, "pane", broken)
+    async with drive(ready="no panes today") as app:
+        await app.shows("◐ loading")
