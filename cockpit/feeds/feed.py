@@ -13,6 +13,7 @@ from typing import Generic, cast
 from cockpit.feeds.adapter import Adapter
 from cockpit.model import clock, errors, health
 from cockpit.model.changes import Change, Confirm, Delta, Remove, Reset, T, Upsert
+from cockpit.model.followers import Followers
 from cockpit.model.health import Health
 
 log = logging.getLogger(__name__)
@@ -21,13 +22,6 @@ FAIR_SHARE_SECONDS = 0.005
 """Work on changes before other tasks get a turn: a generator with a full buffer never yields by itself."""
 HEALTHY_SECONDS = 60.0
 """A stream that lived this long starts its back-off anew."""
-
-
-class _Follower(Generic[T]):
-    def __init__(self, delta: Delta[T]) -> None:
-        self.delta = delta
-        self.wake = asyncio.Event()
-        self.wake.set()
 
 
 class Feed(Generic[T]):
@@ -54,7 +48,7 @@ class Feed(Generic[T]):
         self._health: dict[str, Health] = {a.name: health.Loading(steady()) for a in self.adapters}
         self._owned: dict[str, set[str]] = {a.name: set() for a in self.adapters}
         self._again: dict[str, asyncio.Event] = {a.name: asyncio.Event() for a in self.adapters}
-        self._followers: set[_Follower[T]] = set()
+        self._followers = Followers(self._items)
         self._changed = asyncio.Event()
         self._turn = 0.0
 
@@ -84,19 +78,9 @@ class Feed(Generic[T]):
         for event in self._again.values():
             event.set()
 
-    async def follow(self, *, period: float = 0.1) -> AsyncIterator[Delta[T]]:
+    def follow(self, *, period: float = 0.1) -> AsyncIterator[Delta[T]]:
         """Changes merged by key: the whole at once, then at most one delta each `period` seconds."""
-        follower = _Follower(Delta(reset=True, upserts=dict(self._items), health=True))
-        self._followers.add(follower)
-        try:
-            while True:
-                await follower.wake.wait()
-                follower.wake.clear()
-                delta, follower.delta = follower.delta, Delta()
-                yield delta
-                await asyncio.sleep(period)
-        finally:
-            self._followers.discard(follower)
+        return self._followers.follow(period)
 
     async def settled(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds until no source is loading any more. False: some still are."""
@@ -202,9 +186,7 @@ class Feed(Generic[T]):
 
     def _set(self, name: str, state: Health) -> None:
         self._health[name] = state
-        for follower in self._followers:
-            follower.delta.health = True
-            follower.wake.set()
+        self._followers.health()
         self._changed.set()
 
     def _take(self, name: str, change: Change[T]) -> None:
@@ -231,22 +213,12 @@ class Feed(Generic[T]):
         self._changed.set()
 
     def _put(self, new: Mapping[str, T]) -> None:
-        if not new:
-            return
-        self._items.update(new)
-        for follower in self._followers:
-            follower.delta.upserts.update(new)
-            follower.delta.removed.difference_update(new)
-            follower.wake.set()
+        if new:
+            self._items.update(new)
+            self._followers.put(new)
 
     def _drop(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            if self._items.pop(key, None) is None:
-                continue
-            for follower in self._followers:
-                follower.delta.upserts.pop(key, None)
-                follower.delta.removed.add(key)
-                follower.wake.set()
+        self._followers.drop([key for key in keys if self._items.pop(key, None) is not None])
 
 
 def _first_source_error(group: ExceptionGroup[Exception]) -> Exception:

@@ -181,12 +181,9 @@ class TaskManager:
             if task.record.state is State.UNKNOWN or task.record.why.startswith(run.UNCONFIRMED)
         ]
 
-    async def follow(self, period: float = 0.1) -> AsyncIterator[Delta[TaskRecord]]:
+    def follow(self, period: float = 0.1) -> AsyncIterator[Delta[TaskRecord]]:
         """The tasks as they change: the whole at once, then at most one delta each `period` seconds."""
-        stream = self._records.follow(period)
-        async with aclosing(stream):  # type: ignore[type-var]
-            async for delta in stream:
-                yield delta
+        return self._records.follow(period)
 
     async def output(self, task_id: str, target: str = "") -> list[str]:
         """The lines so far, of one target (by name) or of all; the middle may be left out, and then says so."""

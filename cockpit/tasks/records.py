@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from cockpit.model.changes import Delta
+from cockpit.model.followers import Followers
 from cockpit.tasks.action import FINAL, Risk, State, Target
 from cockpit.tasks.process import Owner
 
@@ -90,51 +90,26 @@ def verdict(targets: Iterable[TargetOutcome]) -> tuple[State, str]:
     return State(word), why
 
 
-class _Follower:
-    def __init__(self, delta: Delta[TaskRecord]) -> None:
-        self.delta = delta
-        self.wake = asyncio.Event()
-        self.wake.set()
-
-
 class Records:
     """Tasks by id. Each follower gets its own merged delta."""
 
     def __init__(self) -> None:
         self._items: dict[str, TaskRecord] = {}
-        self._followers: set[_Follower] = set()
+        self._followers = Followers(self._items)
 
     @property
     def items(self) -> Mapping[str, TaskRecord]:
         return MappingProxyType(self._items)
 
     def put(self, record: TaskRecord) -> None:
-        if self._items.get(record.key) == record:
-            return
-        self._items[record.key] = record
-        for follower in self._followers:
-            follower.delta.upserts[record.key] = record
-            follower.delta.removed.discard(record.key)
-            follower.wake.set()
+        if self._items.get(record.key) != record:
+            self._items[record.key] = record
+            self._followers.put({record.key: record})
 
     def drop(self, key: str) -> None:
-        if self._items.pop(key, None) is None:
-            return
-        for follower in self._followers:
-            follower.delta.upserts.pop(key, None)
-            follower.delta.removed.add(key)
-            follower.wake.set()
+        if self._items.pop(key, None) is not None:
+            self._followers.drop((key,))
 
-    async def follow(self, period: float) -> AsyncIterator[Delta[TaskRecord]]:
+    def follow(self, period: float) -> AsyncIterator[Delta[TaskRecord]]:
         """The whole at once, then at most one delta each `period` seconds."""
-        follower = _Follower(Delta(reset=True, upserts=dict(self._items)))
-        self._followers.add(follower)
-        try:
-            while True:
-                await follower.wake.wait()
-                follower.wake.clear()
-                delta, follower.delta = follower.delta, Delta()
-                yield delta
-                await asyncio.sleep(period)
-        finally:
-            self._followers.discard(follower)
+        return self._followers.follow(period)
