@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,8 @@ from typing import Any
 import platformdirs
 
 from cockpit.demo.children import Child, DemoError
+from cockpit.tasks import process
+from cockpit.tasks.process import Owner
 
 SERVICES = ("hosts", "kubernetes", "metrics", "ci")
 
@@ -33,11 +36,14 @@ class Environment:
 @contextlib.contextmanager
 def running(say: Callable[[str], None]) -> Iterator[Environment]:
     """The demo's services until the block ends. `say` hears one line per step. Raises DemoError."""
+    if shutil.which("git") is None:
+        raise DemoError("git is missing, which the demo's CI server needs; apt-get install git")
     root = _root()
     clear_leftovers(root)
-    folder = root / f"{os.getpid()}-{secrets.token_hex(4)}"
+    owner = process.this()
+    # its name says whose it is, so that it is never seen without an owner
+    folder = root / f"{owner.pid}-{owner.start}-{secrets.token_hex(4)}"
     folder.mkdir(mode=0o700)
-    (folder / "owner.json").write_text(json.dumps({"pid": os.getpid(), "started": _started(os.getpid())}))
     children: list[Child] = []
     try:
         say("cockpit demo: starting real services on loopback ...")
@@ -71,23 +77,11 @@ def _root() -> Path:
 
 def clear_leftovers(root: Path) -> None:
     """Remove the folders of demos whose process has gone. Their services went with it."""
+    boot = process.this().boot
     for folder in root.iterdir():
-        try:
-            owner = json.loads((folder / "owner.json").read_bytes())
-            alive = _started(owner["pid"]) == owner["started"]
-        except (OSError, ValueError, KeyError, TypeError):
-            alive = False
-        if not alive:
+        named = re.match(r"(\d+)-(\d+)-", folder.name)
+        if named is None or not process.alive(Owner(int(named[1]), int(named[2]), boot)):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _started(pid: int) -> str:
-    """When the process started, in clock ticks since boot (proc(5), stat field 22); "" when there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]
 
 
 def _summary(name: str, facts: Mapping[str, Any]) -> str:

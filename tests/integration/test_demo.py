@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 
 from cockpit.demo.environment import clear_leftovers
+from cockpit.tasks import process
 
 SECONDS = 150.0
 
@@ -120,3 +121,14 @@ def test_no_service_outlives_the_demo(number: signal.Signals, environment: dict[
     else:
         clear_leftovers(root)
         assert not any(root.iterdir()), "the next start clears what a kill left"
+
+
+def test_a_demo_that_has_only_just_begun_is_no_leftover(tmp_path: Path) -> None:
+    """Two demos are started at once: neither may take the other's folder for one that a kill left."""
+    own = process.this()
+    begun = tmp_path / f"{own.pid}-{own.start}-a"
+    left = [tmp_path / f"{own.pid}-{own.start + 1}-b", tmp_path / "12-abcdef01"]
+    for folder in (begun, *left):
+        folder.mkdir()
+    clear_leftovers(tmp_path)
+    assert list(tmp_path.iterdir()) == [begun]
