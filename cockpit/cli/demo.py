@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cockpit.cli.report_options import report_options
 from cockpit.cli.terminal import demand_terminal
 
 if TYPE_CHECKING:
@@ -20,20 +21,7 @@ DEMO_SECONDS = 120.0
 
 
 @click.command("demo", short_help="Try it: real services on loopback, no configuration, no root.")
-@click.option("--snapshot", is_flag=True, help="Write one report once everything is live, instead of the terminal.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json", "markdown", "html", "svg"]),
-    default="text",
-    show_default=True,
-    help="Of the report.",
-)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file.")
-@click.option(
-    "--pane", "panes", multiple=True, type=click.Choice(["fleet", "pods", "metrics", "pipelines"]), help="Repeatable."
-)
-@click.option("--timeout", type=float, default=DEMO_SECONDS, show_default=True, help="Seconds to wait for a report.")
+@report_options(timeout_seconds=DEMO_SECONDS)
 @click.option(
     "--screenshots",
     type=click.Path(file_okay=False, path_type=Path),

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from cockpit.cli.lazy import LazyGroup
+from cockpit.cli.report_options import report_options
 from cockpit.cli.setup import Setup
 from cockpit.cli.terminal import demand_terminal, open_closed_streams
 
@@ -48,26 +49,7 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 @click.option("--debug", is_flag=True, help="Log everything to the state folder.")
 @click.option("--read-only", is_flag=True, help="Without any action that changes something.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print it and end.")
-@click.option("--snapshot", is_flag=True, help="Write one report instead of the terminal.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json", "markdown", "html", "svg"]),
-    default="text",
-    show_default=True,
-    help="Of the report.",
-)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file.")
-@click.option(
-    "--pane", "panes", multiple=True, type=click.Choice(["fleet", "pods", "metrics", "pipelines"]), help="Repeatable."
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0, min_open=True),
-    default=30.0,
-    show_default=True,
-    help="Seconds to wait for a report.",
-)
+@report_options(timeout_seconds=30.0)
 @click.option("--scope", default="", help="Only what bears this name.")
 @click.pass_context
 def cockpit(
