@@ -123,9 +123,10 @@ class PaneFrame(Vertical):
 
     def _draw_edge(self) -> None:
         production, current = self.has_class("-production"), self.has_class("-current")
-        self._title.heavy = production
-        self._title.edge = "prod" if production else "border" if current else "border-blurred"
-        self._title.refresh()
+        edge = "prod" if production else "border" if current else "border-blurred"
+        if (self._title.heavy, self._title.edge) != (production, edge):
+            self._title.heavy, self._title.edge = production, edge
+            self._title.refresh()
 
     async def build(self, pane: Pane[Any]) -> None:
         """Mount what shows this pane's items."""
