@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ from typing import Any
 READY_SECONDS = 60.0
 STOP_SECONDS = 5.0
 LINE_BYTES = 1 << 20
+LEAST_ROOM_BYTES = 1 << 20
+"""A service that ends without a word where less is free had no room for one."""
 
 
 class DemoError(Exception):
@@ -66,7 +69,9 @@ class Child:
 
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").strip().splitlines()
-        return f": {lines[-1][:300]}" if lines else ""
+        if lines:
+            return f": {lines[-1][:300]}"
+        return f": {self._log.parent} is full" if shutil.disk_usage(self._log.parent).free < LEAST_ROOM_BYTES else ""
 
     def hang_up(self) -> None:
         """Tell it to stop, without waiting."""

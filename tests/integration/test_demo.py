@@ -132,3 +132,12 @@ def test_a_demo_that_has_only_just_begun_is_no_leftover(tmp_path: Path) -> None:
         folder.mkdir()
     clear_leftovers(tmp_path)
     assert list(tmp_path.iterdir()) == [begun]
+
+
+def test_without_git_it_says_what_to_install(environment: dict[str, str], tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "cockpit", "demo", "--snapshot"], env={**environment, "PATH": str(tmp_path)},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert result.stderr == "Error: git is missing, which the demo's CI server needs; apt-get install git\n"
