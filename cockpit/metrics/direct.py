@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from time import perf_counter
 from urllib.parse import urlsplit
 
@@ -19,12 +20,13 @@ from cockpit.metrics import answer, exposition, queries, samples, selector, timi
 from cockpit.metrics.answer import Column, QueryError
 from cockpit.metrics.exposition import Family, Page, Sample
 from cockpit.metrics.history import History
-from cockpit.metrics.panel import Labels, Panel, unchanged
-from cockpit.metrics.prometheus import LEAST_SECONDS, assembled
+from cockpit.metrics.panel import Labels, Panel
+from cockpit.metrics.prometheus import assembled
 from cockpit.metrics.queries import SERIES_MOST, Query
+from cockpit.metrics.refresh import refreshed
 from cockpit.metrics.samples import Samples
 from cockpit.model import clock, errors
-from cockpit.model.changes import Change, Confirm, Reset, Upsert
+from cockpit.model.changes import Change
 
 PAGE_SECONDS = 10.0
 PAGE_BYTES = 16 * 2**20
@@ -67,20 +69,12 @@ class DirectAdapter:
         return list(self._samples.rings)
 
     async def watch(self) -> AsyncIterator[Change[Panel]]:
-        async with self._service() as service:
-            shown: dict[str, Panel] = {}
-            while True:
-                await self._scrape(service)
-                panels = [await self._panel(query, self._histories.get(query.title)) for query in self._queries]
-                changed = tuple(p for p in panels if (old := shown.get(p.key)) is None or not unchanged(old, p))
-                if not shown:
-                    yield Reset(tuple(panels))
-                elif changed:
-                    yield Upsert(changed)
-                else:
-                    yield Confirm()
-                shown = {panel.key: panel for panel in panels}
-                await asyncio.sleep(max(LEAST_SECONDS, self.source.interval))
+        async with (
+            self._service() as service,
+            aclosing(refreshed(lambda: self._refresh(service), self.source.interval)) as changes,
+        ):
+            async for change in changes:
+                yield change
 
     async def explore(self, text: str, range_seconds: float) -> Panel:
         """Over what was read so far; a page that was never read is read now. Raises `model.errors`."""
@@ -92,6 +86,10 @@ class DirectAdapter:
 
     def _service(self) -> Service:
         return Service(self.source.name, self._url, self.source, username=self.source.username)
+
+    async def _refresh(self, service: Service) -> list[Panel]:
+        await self._scrape(service)
+        return [await self._panel(query, self._histories.get(query.title)) for query in self._queries]
 
     async def _scrape(self, service: Service) -> None:
         at, started = self._wall(), clock.steady()

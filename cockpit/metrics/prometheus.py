@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from time import perf_counter
 from typing import Protocol
 
@@ -15,10 +16,11 @@ from cockpit.feeds.service import Service
 from cockpit.metrics import answer, queries, timing
 from cockpit.metrics.answer import Column, Data, QueryError
 from cockpit.metrics.history import EMPTY, History
-from cockpit.metrics.panel import Labels, Panel, Series, unchanged
+from cockpit.metrics.panel import Labels, Panel, Series
 from cockpit.metrics.queries import SERIES_MOST, Query
+from cockpit.metrics.refresh import refreshed
 from cockpit.model import clock, errors
-from cockpit.model.changes import Change, Confirm, Reset, Upsert
+from cockpit.model.changes import Change
 
 QUERY_SECONDS = 20.0
 """Sent to the server as its own limit of a query."""
@@ -26,8 +28,6 @@ GRACE_SECONDS = 5.0
 """Beyond that for the answer to arrive."""
 AT_ONCE = 4
 """Queries in flight at one server."""
-LEAST_SECONDS = 0.1
-"""Between two refreshes, whatever the configuration says."""
 INSTANTS_MOST = 20_000
 """Current values that are read: of more series than a panel keeps, for they do not come sorted."""
 LONG_QUERY = 1500
@@ -66,19 +66,12 @@ class PrometheusAdapter:
         return self.source.interval + rounds * (QUERY_SECONDS + GRACE_SECONDS)
 
     async def watch(self) -> AsyncIterator[Change[Panel]]:
-        async with self._service() as service:
-            shown: dict[str, Panel] = {}
-            while True:
-                panels = await self._refresh(service)
-                changed = tuple(p for p in panels if (old := shown.get(p.key)) is None or not unchanged(old, p))
-                if not shown:
-                    yield Reset(tuple(panels))
-                elif changed:
-                    yield Upsert(changed)
-                else:
-                    yield Confirm()
-                shown = {panel.key: panel for panel in panels}
-                await asyncio.sleep(max(LEAST_SECONDS, self.source.interval))
+        async with (
+            self._service() as service,
+            aclosing(refreshed(lambda: self._refresh(service), self.source.interval)) as changes,
+        ):
+            async for change in changes:
+                yield change
 
     async def explore(self, text: str, range_seconds: float) -> Panel:
         """The panel of a query typed now. Raises `model.errors`; an error of the query is in the panel."""
