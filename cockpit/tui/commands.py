@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -17,7 +18,10 @@ from cockpit.tui.screens.help import HelpLine, HelpScreen
 from cockpit.tui.screens.palette import PaletteScreen
 
 if TYPE_CHECKING:
+    from cockpit.session.pane import Pane
     from cockpit.tui.screens.main import MainScreen
+
+log = logging.getLogger(__name__)
 
 KEY_CELLS = 11
 
@@ -81,6 +85,14 @@ def disabled(main: MainScreen, command: Command) -> str:
     pane = main.current.pane
     if pane is None:
         return "still starting"
+    try:
+        return _why_not(main, pane, command)
+    except Exception as error:
+        log.exception("whether %s can be used is not known", command.id)
+        return f"defect in cockpit: {error!r}; see the log"
+
+
+def _why_not(main: MainScreen, pane: Pane[Any], command: Command) -> str:
     items = main.current.chosen()
     action = main.cockpit.keymap.action(pane.name, command.id)
     if action is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from cockpit.listing.cells import Column
     from cockpit.listing.listing import Listing
     from cockpit.session.pane import Pane
+
+log = logging.getLogger(__name__)
 
 
 class ListingPane(PaneFrame):
@@ -66,10 +69,12 @@ class ListingPane(PaneFrame):
             self._draw()
 
     def tick(self) -> None:
-        if self.followed:
-            self._draw()
-        else:
-            self.describe()
+        try:
+            if self.followed:
+                self._draw()
+        except Exception:
+            log.exception("the %s pane could not be drawn anew", self.NAME)
+        self.describe()
 
     # -- what it says --------------------------------------------------------------------------
 
@@ -167,10 +172,13 @@ class ListingPane(PaneFrame):
             self._arranging = asyncio.create_task(self._rearrange(self.listing), name=f"arrange:{self.NAME}")
 
     async def _rearrange(self, listing: Listing[Any]) -> None:
-        while self._again:
-            self._again = False
-            await listing.arrange(self._sort, self._descending, self._accepts())
-        self._draw()
+        try:
+            while self._again:
+                self._again = False
+                await listing.arrange(self._sort, self._descending, self._accepts())
+            self._draw()
+        except Exception:
+            log.exception("the %s pane could not be sorted or filtered", self.NAME)
 
     # -- what others ask of it -----------------------------------------------------------------
 

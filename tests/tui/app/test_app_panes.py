@@ -209,3 +209,22 @@ async def test_a_session_that_cannot_be_opened_is_said(drive: Any, world: Any, m
     monkeypatch.setattr(world, "pane", broken)
     async with drive(ready="no panes today") as app:
         await app.shows("◐ loading")
+
+
+async def test_defects_of_a_domain_end_nothing(drive: Any, world: Any, thing: Any, monkeypatch: Any) -> None:
+    """A column, a search and a reason that raise: the pane keeps what it had, everything else goes on."""
+    async with drive() as app:
+        frame = app.frame("fleet")
+
+        def bad(*_: Any) -> Any:
+            raise ZeroDivisionError("oops")
+
+        monkeypatch.setattr(frame, "draw", bad)
+        app.main._tick()
+        world.sources["fleet"].put(thing("demo/new", "newcomer"))
+        frame.pane.feed.retry()
+        monkeypatch.setattr("cockpit.tui.commands.why_not", bad)
+        await app.press("question_mark")
+        await app.shows("not now: defect in cockpit")
+        await app.press("escape", "2", "p")
+        await app.until(lambda: world.done)
