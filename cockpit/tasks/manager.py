@@ -32,8 +32,8 @@ REFRESH_SECONDS = 2.0
 """Between two looks at what other processes do."""
 WRITE_SECONDS = 0.5
 """Between two writes of the progress of running tasks."""
-KEPT_OUTPUTS = 50
-"""Ended tasks whose output stays in memory; of older ones it is read from the spill."""
+KEPT_OUTPUTS, KEPT_BYTES = 50, 32 * 2**20
+"""Ended tasks whose output stays in memory, and how much of it in all; of older ones it is read from the spill."""
 CLOSE_GRACE_SECONDS = 10.0
 _ALPHABET = "abcdefghjkmnpqrstvwxyz0123456789"
 
@@ -263,9 +263,18 @@ class TaskManager:
         del self._tasks[task.id]
         del self._runners[task.id]
         self._ended[task.id] = task
-        while len(self._ended) > KEPT_OUTPUTS:
-            del self._ended[next(iter(self._ended))]
+        self._forget_outputs()
         task.end(record)
+
+    def _forget_outputs(self) -> None:
+        """The oldest first; that of the newest task stays, whatever its size."""
+        held = {key: task.output.held_bytes for key, task in self._ended.items()}
+        total = sum(held.values())
+        for key, size in list(held.items())[:-1]:
+            if len(self._ended) <= KEPT_OUTPUTS and total <= KEPT_BYTES:
+                return
+            del self._ended[key]
+            total -= size
 
     async def _keep(self) -> None:
         """Write progress down and read what other processes do, until cancelled."""

@@ -42,6 +42,7 @@ class Ends:
         self._head: list[Line] = []
         self._tail: deque[Line] = deque()
         self._head_room, self._tail_room = head_bytes, tail_bytes
+        self._room = head_bytes + tail_bytes
         self.omitted_lines = 0
         self.omitted_bytes = 0
 
@@ -59,6 +60,10 @@ class Ends:
             self._tail_room += gone
             self.omitted_lines += 1
             self.omitted_bytes += gone
+
+    @property
+    def held_bytes(self) -> int:
+        return self._room - self._head_room - self._tail_room
 
     def lines(self) -> list[Line]:
         """With a line in the middle that says how much is left out there."""
@@ -168,6 +173,11 @@ class Output:
                 self._fault = self._fault or f"output is not whole: {error.strerror}"
         self.closed = True
         self.grown.set()
+
+    @property
+    def held_bytes(self) -> int:
+        """In memory: some 256 KB, and up to 32 KB more for each target."""
+        return self._all.held_bytes + sum([kept.held_bytes for kept in self._targets.values()])
 
     @property
     def fault(self) -> str:

@@ -20,6 +20,7 @@ from cockpit.tasks.manager import TaskManager, dry_run
 from cockpit.tasks.records import TaskRecord
 
 SECONDS = 30.0
+Run = Callable[[Progress], Awaitable[None]]
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ async def manager(tmp_path: Path) -> AsyncIterator[TaskManager]:
         yield opened
 
 
-def job(run: Callable[[Progress], Awaitable[None]], *names: str, **options: object) -> Job:
+def job(run: Run, *names: str, **options: object) -> Job:
     targets = tuple(Target(f"fleet/{name}", name) for name in names)
     return Job("test.do", "Do it", targets, run, **options)  # type: ignore[arg-type]
 
@@ -59,6 +60,18 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(SECONDS):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other managers do is looked at more often than a person needs."""
+    monkeypatch.setattr("cockpit.tasks.manager.REFRESH_SECONDS", 0.05)
+    monkeypatch.setattr("cockpit.tasks.manager.WRITE_SECONDS", 0.02)
+
+
+def running_runs() -> list[str]:
+    """Runs that have not stopped, strays too."""
+    return [name for task in asyncio.all_tasks() if (name := task.get_name()).startswith("run:")]
 
 
 async def test_success_is_recorded_with_who_when_what(manager: TaskManager, tmp_path: Path) -> None:
@@ -136,11 +149,13 @@ async def test_time_out_stops_the_run(manager: TaskManager) -> None:
 
 
 async def test_cancel_is_true_or_says_that_it_is_not(manager: TaskManager) -> None:
+    over = asyncio.Event()
+
     async def stubborn(_: Progress) -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            await asyncio.sleep(0.5)
+            await over.wait()
 
     async def cannot(_: Progress) -> None:
         try:
@@ -161,17 +176,22 @@ async def test_cancel_is_true_or_says_that_it_is_not(manager: TaskManager) -> No
         (finishes, State.SUCCEEDED, ""),
     ]
     for run, state, why in expected:
-        task = manager.submit(job(run, stop_seconds=0.1))
-        await until(lambda task=task: task.record.state is State.RUNNING)  # type: ignore[misc]
-        await asyncio.sleep(0)
-        await until(lambda task=task: any(t.get_name() == f"run:{task.id}" for t in asyncio.all_tasks()))  # type: ignore[misc]
-        await asyncio.sleep(0.01)
+        under_way = asyncio.Event()
+
+        async def begin(progress: Progress, run: Run = run, under_way: asyncio.Event = under_way) -> None:
+            under_way.set()
+            await run(progress)
+
+        task = manager.submit(job(begin, stop_seconds=0.1))
+        async with asyncio.timeout(SECONDS):
+            await under_way.wait()
         manager.cancel(task.id)
         manager.cancel(task.id)
         async with asyncio.timeout(SECONDS):
             record = await task.done()
         assert (record.state, record.why) == (state, why)
-    await asyncio.sleep(0.6)
+    over.set()
+    await until(lambda: not running_runs())
 
 
 async def test_a_cancelled_queue_does_nothing_and_frees_its_place(manager: TaskManager) -> None:
@@ -269,6 +289,8 @@ async def test_a_dry_run_names_everything_and_does_nothing() -> None:
 
 
 async def test_drain_lets_work_end_then_cancels_and_names_doubt(tmp_path: Path) -> None:
+    over = asyncio.Event()
+
     async def short(_: Progress) -> None:
         await asyncio.sleep(0.05)
 
@@ -276,7 +298,7 @@ async def test_drain_lets_work_end_then_cancels_and_names_doubt(tmp_path: Path) 
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            await asyncio.sleep(0.3)
+            await over.wait()
 
     async with TaskManager.open(tmp_path) as manager:
         quick, long = manager.submit(job(short)), manager.submit(job(for_ever))
@@ -290,9 +312,11 @@ async def test_drain_lets_work_end_then_cancels_and_names_doubt(tmp_path: Path) 
         assert queued.record.ended
         with pytest.raises(errors.Refused, match="closing"):
             manager.submit(job(nothing))
-        await asyncio.sleep(0.3)
+        over.set()
+        await until(lambda: not running_runs())
 
 
+@pytest.mark.usefixtures("often")
 async def test_followers_see_every_task_of_both_managers(tmp_path: Path) -> None:
     async with TaskManager.open(tmp_path) as one, TaskManager.open(tmp_path) as two:
         task = two.submit(job(for_ever, "web1"))
@@ -322,6 +346,7 @@ async def test_locks_bind_managers_and_tell_what_they_wait_for(tmp_path: Path) -
         assert second.record.why == ""
 
 
+@pytest.mark.usefixtures("often")
 async def test_tail_follows_here_and_in_another_manager(tmp_path: Path) -> None:
     go = asyncio.Event()
 
@@ -443,6 +468,25 @@ async def test_a_spill_of_ten_thousand_lines_comes_back_whole(manager: TaskManag
     assert len(shown) < 10_000 and any("left out here" in line for line in shown)
 
 
+async def test_ended_tasks_hold_a_bounded_share_of_memory(
+    manager: TaskManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Heads and tails are kept for each target: a chatty command on many hosts is megabytes."""
+    monkeypatch.setattr("cockpit.tasks.manager.KEPT_BYTES", 500_000)
+    names = [f"web{number}" for number in range(20)]
+
+    async def run(progress: Progress) -> None:
+        for name in names:
+            progress.write(b"x" * 79 + b"\n" * 1000, target=name)
+            progress.write((b"y" * 79 + b"\n") * 500, target=name)
+        await progress.drained()
+
+    keys = [(await ended(manager, job(run, *names))).key for _ in range(3)]
+    assert [manager.task(key) is not None for key in keys] == [False, False, True]
+    shown = await manager.output(keys[0], "web7")
+    assert shown[-1] == "y" * 79 and manager.records[keys[0]].state is State.SUCCEEDED
+
+
 @pytest.mark.usefixtures("quiet")
 async def test_locks_that_cannot_be_given_back_change_no_outcome(manager: TaskManager, tmp_path: Path) -> None:
     """A full disk again: the effect was done, and saying otherwise would have it done twice."""
@@ -492,10 +536,17 @@ async def test_a_run_that_goes_on_talking_does_not_reopen_its_row(manager: TaskM
             except asyncio.CancelledError:
                 continue
 
+    async def other(progress: Progress) -> None:
+        progress.step(1, 2)
+        await asyncio.Event().wait()
+
     async with asyncio.timeout(SECONDS):
         record = await manager.submit(job(run, stop_seconds=0.02, timeout_seconds=0.02)).done()
-        await manager._books.note([])
-        await asyncio.sleep(0.6)  # longer than progress takes to be written
+        later = manager.submit(job(other))
+        await until(lambda: later.record.done == 1)
+        while recorded(tmp_path, later.id).done != 1:  # progress is written now and then, for all tasks at once
+            await asyncio.sleep(0.05)
+        manager.cancel(later.id)
     assert record.state is State.FAILED and recorded(tmp_path, record.key) == record
     stop.set()
 
