@@ -7,10 +7,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from cockpit.server.ci.ledger import INTERRUPTIONS, Conflict, Delivery, Ledger, NewRun, Unknown
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from cockpit.server.ci.ledger import INTERRUPTIONS, Conflict, Delivery, Ledger, NewRun, Unknown
+from cockpit.server.ci.schema import connect, transaction
 
 NOW = 1_700_000_000.0
 
@@ -224,3 +226,13 @@ def test_a_database_of_a_newer_cockpit_is_refused(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(sqlite3.DatabaseError, match="newer cockpit"):
         Ledger(tmp_path / "ci.db", writer=True)
+
+
+def test_a_commit_that_fails_leaves_the_ledger_usable(tmp_path: Path) -> None:
+    db = connect(tmp_path / "ci.db", writer=True)
+    with pytest.raises(sqlite3.IntegrityError), transaction(db):
+        db.execute("PRAGMA defer_foreign_keys=ON")
+        db.execute("INSERT INTO attempts (run, attempt, cookie, phase) VALUES (7, 1, '', 'running')")
+    with transaction(db):
+        assert db.execute("SELECT count(*) FROM attempts").fetchone()[0] == 0
+    db.close()

@@ -13,64 +13,17 @@ Blocking; `store.Store` keeps it off the loop.
 from __future__ import annotations
 
 import secrets
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 
 from cockpit.pipelines.wire import AttemptInfo, RunDetail, RunInfo, RunList, StepInfo
+from cockpit.server.ci.schema import connect, run_of, snapshot, state_of, step_of, transaction
 
-VERSION = 1
 INTERRUPTIONS = 10
 """So often in a row an attempt may be cut short by the server's end before the run is given up: a pipeline that takes
 the machine down must not do so for ever."""
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE runs (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    repository TEXT NOT NULL, number INTEGER NOT NULL,
-    name TEXT NOT NULL, ref TEXT NOT NULL, sha TEXT NOT NULL, event TEXT NOT NULL, actor TEXT NOT NULL,
-    phase TEXT NOT NULL CHECK (phase IN ('queued', 'running', 'cancelling', 'finished')),
-    result TEXT, reason TEXT NOT NULL DEFAULT '', attempt INTEGER NOT NULL DEFAULT 1,
-    created_at REAL NOT NULL, queued_at REAL NOT NULL, started_at REAL, finished_at REAL,
-    changed INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (repository, number),
-    CHECK ((phase = 'finished') = (result IS NOT NULL))
-);
-CREATE INDEX runs_queue ON runs (queued_at, id) WHERE phase = 'queued';
-CREATE INDEX runs_open ON runs (phase) WHERE phase IN ('running', 'cancelling');
-CREATE INDEX runs_changed ON runs (changed);
-CREATE TABLE attempts (
-    run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE, attempt INTEGER NOT NULL,
-    cookie TEXT NOT NULL, phase TEXT NOT NULL, result TEXT, reason TEXT NOT NULL DEFAULT '',
-    interrupted INTEGER NOT NULL DEFAULT 0, started_at REAL, finished_at REAL,
-    PRIMARY KEY (run, attempt)
-) WITHOUT ROWID;
-CREATE TABLE steps (
-    run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE, attempt INTEGER NOT NULL, number INTEGER NOT NULL,
-    name TEXT NOT NULL, phase TEXT NOT NULL, result TEXT, reason TEXT NOT NULL DEFAULT '',
-    started_at REAL, finished_at REAL, log_offset INTEGER,
-    PRIMARY KEY (run, attempt, number)
-) WITHOUT ROWID;
-CREATE TABLE deliveries (
-    provider TEXT NOT NULL, id TEXT NOT NULL, received_at REAL NOT NULL,
-    change TEXT UNIQUE, run INTEGER REFERENCES runs (id) ON DELETE CASCADE,
-    outcome TEXT NOT NULL,
-    PRIMARY KEY (provider, id)
-);
-CREATE INDEX deliveries_run ON deliveries (run);
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    attempt INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL, detail TEXT NOT NULL
-);
-CREATE INDEX events_run ON events (run);
-"""
 
 
 class Conflict(Exception):
@@ -119,16 +72,9 @@ class Ledger:
     """One connection; use it from one thread at a time. `now` is in Unix seconds throughout."""
 
     def __init__(self, path: Path, *, writer: bool) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
-        self._db.row_factory = sqlite3.Row
+        """Raises sqlite3.Error, as every method does."""
+        self._db = connect(path, writer=writer)
         try:
-            self._db.execute("PRAGMA foreign_keys=ON")
-            if writer:
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")
-                self._migrate(path)
-            else:
-                self._db.execute("PRAGMA query_only=ON")
             self.epoch: str = self._db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0]
         except BaseException:
             self._db.close()
@@ -142,29 +88,6 @@ class Ledger:
         """Rows touched over this connection so far."""
         return self._db.total_changes
 
-    def _migrate(self, path: Path) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > VERSION:
-            raise sqlite3.DatabaseError(f"{path} was written by a newer cockpit (schema {version}, known: {VERSION})")
-        if version == VERSION:
-            return
-        self._db.executescript(
-            f"BEGIN IMMEDIATE;{_SCHEMA}"
-            f"INSERT INTO meta VALUES ('epoch', '{secrets.token_hex(8)}');"
-            f"PRAGMA user_version={VERSION};COMMIT;"
-        )
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
     def _note(self, run: int, attempt: int, now: float, kind: str, detail: str = "") -> None:
         cursor = self._db.execute(
             "INSERT INTO events (run, attempt, at, kind, detail) VALUES (?, ?, ?, ?, ?)",
@@ -176,13 +99,13 @@ class Ledger:
         row = self._db.execute("SELECT * FROM runs WHERE id = ?", (run,)).fetchone()
         if row is None:
             raise Unknown(f"there is no run {run}")
-        return _run(row)
+        return run_of(row)
 
     # -- work comes in
 
     def accept(self, new: NewRun, delivery: Delivery, now: float) -> tuple[RunInfo, bool]:
         """The run for a delivery, and whether it is new. The delivery and its job are one transaction."""
-        with self._transaction():
+        with transaction(self._db):
             known = self._db.execute(
                 "SELECT run FROM deliveries WHERE ((provider = ? AND id = ?) OR change = ?) AND run IS NOT NULL",
                 (delivery.provider, delivery.id, delivery.change),
@@ -208,7 +131,7 @@ class Ledger:
 
     def ignore(self, delivery: Delivery, why: str, now: float) -> None:
         """Remember a valid delivery that asks for nothing."""
-        with self._transaction():
+        with transaction(self._db):
             self._db.execute(
                 "INSERT OR IGNORE INTO deliveries (provider, id, received_at, outcome) VALUES (?, ?, ?, ?)",
                 (delivery.provider, delivery.id, now, f"ignored: {why}"),
@@ -216,7 +139,7 @@ class Ledger:
 
     def rerun(self, run: int, attempt: int, actor: str, now: float) -> RunInfo:
         """A new attempt of a finished run. Raises Conflict, Unknown."""
-        with self._transaction():
+        with transaction(self._db):
             info = self._info(run)
             _expect(info, attempt)
             if info.phase != "finished":
@@ -236,7 +159,7 @@ class Ledger:
 
     def claim(self, now: float) -> Claim | None:
         """The oldest queued run, running from now on; None when the queue is empty."""
-        with self._transaction():
+        with transaction(self._db):
             row = self._db.execute(
                 "SELECT id, attempt FROM runs WHERE phase = 'queued' ORDER BY queued_at, id LIMIT 1"
             ).fetchone()
@@ -260,14 +183,14 @@ class Ledger:
 
     def describe(self, run: int, attempt: int, *, sha: str, name: str, now: float) -> None:
         """What the checkout told."""
-        with self._transaction():
+        with transaction(self._db):
             self._fenced(run, attempt)
             self._db.execute("UPDATE runs SET sha = ?, name = ? WHERE id = ?", (sha, name, run))
             self._note(run, attempt, now, "checked out", sha)
 
     def plan(self, run: int, attempt: int, names: Sequence[str], now: float) -> None:
         """The steps of the attempt, all queued."""
-        with self._transaction():
+        with transaction(self._db):
             self._fenced(run, attempt)
             self._db.executemany(
                 "INSERT INTO steps (run, attempt, number, name, phase) VALUES (?, ?, ?, ?, 'queued')",
@@ -276,7 +199,7 @@ class Ledger:
             self._note(run, attempt, now, "planned", f"{len(names)} steps")
 
     def start_step(self, run: int, attempt: int, number: int, log_offset: int, now: float) -> None:
-        with self._transaction():
+        with transaction(self._db):
             self._fenced(run, attempt)
             self._db.execute(
                 "UPDATE steps SET phase = 'running', started_at = ?, log_offset = ?"
@@ -286,7 +209,7 @@ class Ledger:
             self._note(run, attempt, now, "step started", str(number))
 
     def finish_step(self, run: int, attempt: int, number: int, result: str, reason: str, now: float) -> None:
-        with self._transaction():
+        with transaction(self._db):
             self._fenced(run, attempt)
             self._db.execute(
                 "UPDATE steps SET phase = 'finished', result = ?, reason = ?, finished_at = ?"
@@ -297,7 +220,7 @@ class Ledger:
 
     def finish(self, run: int, attempt: int, result: str, reason: str, now: float) -> None:
         """The attempt's end is the run's end. Raises Conflict for an attempt that is over."""
-        with self._transaction():
+        with transaction(self._db):
             self._fenced(run, attempt)
             self._end(run, attempt, result, reason, now, "finished")
 
@@ -329,7 +252,7 @@ class Ledger:
 
     def cancel(self, run: int, attempt: int, actor: str, now: float) -> RunInfo:
         """A queued run is finished at once, a running one is cancelling from now on. Raises Conflict, Unknown."""
-        with self._transaction():
+        with transaction(self._db):
             info = self._info(run)
             _expect(info, attempt)
             reason = f"cancelled by {actor}" if actor else "cancelled"
@@ -354,7 +277,7 @@ class Ledger:
     def interrupt(self, run: int, attempt: int, why: str, now: float) -> RunInfo:
         """The server ended under an attempt: the run is queued again as its next attempt, or ends when it was being
         cancelled or has been interrupted too often. Raises Conflict for an attempt that is over."""
-        with self._transaction():
+        with transaction(self._db):
             info = self._fenced(run, attempt)
             if info.phase == "cancelling":
                 self._end(run, attempt, "cancelled", info.reason, now, "finished")
@@ -379,51 +302,43 @@ class Ledger:
 
     def runs(self, repository: str, limit: int, before: int) -> RunList:
         """Newest first; `repository` "" means all, `before` 0 the newest."""
-        with self._snapshot():
+        with snapshot(self._db):
             rows = self._db.execute(
                 "SELECT * FROM runs WHERE (? = '' OR repository = ?) AND (? = 0 OR id < ?) ORDER BY id DESC LIMIT ?",
                 (repository, repository, before, before, limit),
             ).fetchall()
-            return RunList(epoch=self.epoch, last=self.last(), runs=tuple(_run(row) for row in rows))
+            return RunList(epoch=self.epoch, last=self.last(), runs=tuple(run_of(row) for row in rows))
 
     def changes(self, after: int, limit: int) -> RunList:
         """Runs that changed after change `after`, in order of their newest change."""
-        with self._snapshot():
+        with snapshot(self._db):
             rows = self._db.execute(
                 "SELECT * FROM runs WHERE changed > ? ORDER BY changed LIMIT ?", (after, limit)
             ).fetchall()
             last = rows[-1]["changed"] if len(rows) == limit else self.last()
-            return RunList(epoch=self.epoch, last=last, runs=tuple(_run(row) for row in rows))
+            return RunList(epoch=self.epoch, last=last, runs=tuple(run_of(row) for row in rows))
 
     def detail(self, run: int) -> RunDetail:
         """Raises Unknown."""
-        with self._snapshot():
+        with snapshot(self._db):
             info = self._info(run)
             steps: dict[int, list[StepInfo]] = {}
             for row in self._db.execute("SELECT * FROM steps WHERE run = ? ORDER BY attempt, number", (run,)):
-                steps.setdefault(row["attempt"], []).append(_step(row))
+                steps.setdefault(row["attempt"], []).append(step_of(row))
             attempts = [
-                AttemptInfo(attempt=row["attempt"], steps=tuple(steps.get(row["attempt"], ())), **_state(row))
+                AttemptInfo(attempt=row["attempt"], steps=tuple(steps.get(row["attempt"], ())), **state_of(row))
                 for row in self._db.execute("SELECT * FROM attempts WHERE run = ? ORDER BY attempt", (run,))
             ]
             return RunDetail(run=info, attempts=tuple(attempts))
 
     def attempt_phase(self, run: int, attempt: int) -> str | None:
         """None: that attempt has not started. Raises Unknown."""
-        with self._snapshot():
+        with snapshot(self._db):
             self._info(run)
             row = self._db.execute(
                 "SELECT phase FROM attempts WHERE run = ? AND attempt = ?", (run, attempt)
             ).fetchone()
             return None if row is None else str(row["phase"])
-
-    @contextmanager
-    def _snapshot(self) -> Iterator[None]:
-        self._db.execute("BEGIN")
-        try:
-            yield
-        finally:
-            self._db.execute("COMMIT")
 
     # -- retention
 
@@ -432,7 +347,7 @@ class Ledger:
 
         A delivery of a kept run is kept, so that it is recognised for as long as its run is shown.
         """
-        with self._transaction():
+        with transaction(self._db):
             rows = self._db.execute(
                 "SELECT id FROM (SELECT id, phase,"
                 " row_number() OVER (PARTITION BY repository ORDER BY id DESC) AS place FROM runs)"
@@ -449,37 +364,3 @@ class Ledger:
 def _expect(info: RunInfo, attempt: int) -> None:
     if attempt and attempt != info.attempt:
         raise Conflict(f"run {info.id} is at attempt {info.attempt} by now, not {attempt}")
-
-
-def _time(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def _state(row: sqlite3.Row) -> dict[str, Any]:
-    return {
-        "phase": row["phase"],
-        "result": row["result"],
-        "reason": row["reason"],
-        "started_at": _time(row["started_at"]),
-        "finished_at": _time(row["finished_at"]),
-    }
-
-
-def _run(row: sqlite3.Row) -> RunInfo:
-    return RunInfo(
-        id=row["id"],
-        repository=row["repository"],
-        number=row["number"],
-        name=row["name"],
-        ref=row["ref"],
-        sha=row["sha"],
-        event=row["event"],
-        actor=row["actor"],
-        attempt=row["attempt"],
-        created_at=datetime.fromtimestamp(row["created_at"], UTC),
-        **_state(row),
-    )
-
-
-def _step(row: sqlite3.Row) -> StepInfo:
-    return StepInfo(number=row["number"], name=row["name"], log_offset=row["log_offset"], **_state(row))
