@@ -170,17 +170,21 @@ def help_screen(main: MainScreen) -> HelpScreen:
     """The keys of the current pane."""
     keymap, frame = main.cockpit.keymap, main.current
 
-    def line(command: Command) -> HelpLine:
-        why = disabled(main, command) if command.place == "pane" else ""
-        keys = _few(keymap.keys(command.id))
-        return HelpLine(keys, command.title, command.tooltip, why)
-
     every = keymap.commands(frame.NAME)
-    groups = [
-        (frame.TITLE, [line(c) for c in every if c.place == "pane"]),
-        ("Everywhere", [line(c) for c in every if c.place == "main" and not c.id.startswith("app.pane_")]),
-        ("Moving", [line(c) for c in every if c.place == ("grid" if frame.NAME in GRID_PANES else "table")]),
-    ]
+    hidden = {key for command in every if command.place == "pane" for key in keymap.keys(command.id)}
+
+    def lines(place: str) -> list[HelpLine]:
+        found: list[HelpLine] = []
+        for command in every:
+            own = command.place == "pane"
+            keys = [key for key in keymap.keys(command.id) if own or key not in hidden]
+            if command.place == place and keys and not command.id.startswith("app.pane_"):
+                why = disabled(main, command) if own else ""
+                found.append(HelpLine(_few(keys), command.title, command.tooltip, why))
+        return found
+
+    moving = "grid" if frame.NAME in GRID_PANES else "table"
+    groups = [(frame.TITLE, lines("pane")), ("Everywhere", lines("main")), ("Moving", lines(moving))]
     where = main.cockpit.config_path or config_file()
     foot = f"esc closes; each key has a name under [keys] in {where}"
     return HelpScreen(f"Keys of the {frame.NAME} pane", groups, foot)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cockpit.listing.views import View
 from cockpit.model.errors import SourceError
-from cockpit.tasks.action import Action, Job, Risk
+from cockpit.tasks.action import Action, Job
 
 if TYPE_CHECKING:
     from cockpit.session.pane import Pane
@@ -101,6 +101,6 @@ def why_not(pane: Pane[Any], action: Action[Any], items: Sequence[Any]) -> str:
         if not action.many and len(items) > 1:
             return f"one at a time; {len(items)} rows are marked"
         locked = [target.name for target in map(pane.target, items) if target.read_only]
-        if locked and action.risk is not Risk.SAFE:
+        if locked:
             return f"{locked[0]} is read-only; see read_only in the configuration"
     return action.disabled(items) or ""

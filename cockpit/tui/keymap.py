@@ -10,7 +10,6 @@ from textual.binding import Binding
 from cockpit.config.settings import Settings
 from cockpit.session import catalogue
 from cockpit.session.catalogue import Command
-from cockpit.tasks.action import Risk
 
 if TYPE_CHECKING:
     from cockpit.session.pane import Pane
@@ -75,15 +74,12 @@ class Keymap:
 
     def action(self, pane: str, command_id: str) -> Action[Any] | None:
         """The pane's action of that id, unless read-only mode has removed it."""
-        actions = self._panes[pane].actions if pane in self._panes else ()
-        return next((a for a in actions if a.id == command_id and not self.removed(a)), None)
-
-    def removed(self, action: Action[Any]) -> bool:
-        """Read-only mode removes whatever has a risk; asking first would still offer it."""
-        return self.read_only and action.risk is not Risk.SAFE
+        actions = self._panes[pane].actions if pane in self._panes and not self.read_only else ()
+        return next((a for a in actions if a.id == command_id), None)
 
     def _allowed(self, command: Command) -> bool:
-        return all(not self.removed(a) for a in self._panes[command.pane].actions if a.id == command.id)
+        """Read-only mode removes every action, for each changes something; asking first would still offer it."""
+        return not self.read_only or all(action.id != command.id for action in self._panes[command.pane].actions)
 
 
 def _textual_action(command: Command) -> str:

@@ -354,13 +354,14 @@ def drive(world: World, make_app: Callable[..., Cockpit]) -> Callable[..., Any]:
 
     @asynccontextmanager
     async def run(
-        size: tuple[int, int] = (130, 32), *, ready: str = "fleet-1", **options: Any
+        size: tuple[int, int] = (130, 32), *, ready: str = "fleet-1", adopted: bool = True, **options: Any
     ) -> AsyncIterator[Driver]:
         app = make_app(**options)
         async with app.run_test(size=size, notifications=True) as pilot:
             driver = Driver(app, pilot, world)
-            if ready:
-                await driver.shows(ready)
+            await driver.shows(ready)
+            if adopted:
+                await driver.until(lambda: app.focused is not None, "the session taken")
             yield driver
             app.leave(0)
             await driver.until(lambda: app._leaving is not None and app._leaving.done(), "left")

@@ -207,7 +207,7 @@ async def test_a_session_that_cannot_be_opened_is_said(drive: Any, world: Any, m
         raise ZeroDivisionError("no panes today")
 
     monkeypatch.setattr(world, "pane", broken)
-    async with drive(ready="no panes today") as app:
+    async with drive(ready="no panes today", adopted=False) as app:
         await app.shows("◐ loading")
 
 

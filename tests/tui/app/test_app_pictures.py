@@ -28,6 +28,7 @@ def picture(snap_compare: Any, make_app: Callable[..., Any], world: Any, monkeyp
             await driver.shows(
                 "fleet-1" if size[0] >= 120 else "Fleet", "nothing fires" if not world.alerts.items else "firing"
             )
+            await driver.until(lambda: app.focused is not None, "the session taken")
             await driver.press(*keys)
             if shows:
                 await driver.shows(shows)
