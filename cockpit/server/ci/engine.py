@@ -60,6 +60,8 @@ class Engine:
         self._grace = grace_seconds
         self._log_bytes = log_bytes
         self._active: dict[int, asyncio.Task[Outcome]] = {}
+        self._told: set[int] = set()
+        """Active runs that were told to stop. Told again, they would give up stopping what they started."""
         self._stopping = False
 
     async def recover(self) -> None:
@@ -80,12 +82,14 @@ class Engine:
     def stop(self) -> None:
         """No new claims; what runs is stopped and queued again for the next server. `run` then returns."""
         self._stopping = True
-        for task in self._active.values():
-            task.cancel()
+        for run in self._active:
+            self.cancel(run)
 
     def cancel(self, run: int) -> None:
-        """Stop a run that the ledger has as cancelling."""
-        if (task := self._active.get(run)) is not None:
+        """Stop a run that the ledger has as cancelling; any number of times."""
+        task = self._active.get(run)
+        if task is not None and run not in self._told:
+            self._told.add(run)
             task.cancel()
 
     async def _work(self) -> None:
@@ -114,14 +118,15 @@ class Engine:
             # A cancel may have come between the claim and the line above.
             phase = (await self._store.read(lambda ledger: ledger.detail(run))).run.phase
             if self._stopping or phase == "cancelling":
-                task.cancel()
+                self.cancel(run)
             await asyncio.wait({task})
         except sqlite3.Error as error:
             lost = Outcome("errored", f"the server cannot read its records: {error}")
-            task.cancel()
+            self.cancel(run)
             await asyncio.wait({task})
         finally:
             del self._active[run]
+            self._told.discard(run)
         end: Callable[[Ledger], object]
         if lost is not None or not task.cancelled():
             end = partial(_finish, run=run, attempt=attempt, outcome=lost or task.result())

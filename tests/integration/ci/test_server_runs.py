@@ -84,6 +84,20 @@ async def test_a_cancel_ends_the_whole_tree(ci: Served, tmp_path: Path, gone: Ca
     assert (await ci.post(f"/runs/{run}/cancel")).status_code == 409
 
 
+async def test_a_cancel_may_be_asked_for_again_and_again(
+    ci: Served, tmp_path: Path, gone: Callable[[int], bool]
+) -> None:
+    pid = tmp_path / "pid"
+    ci.shop.push(ci.shop.pipeline(f"trap 'sleep 0.5; exit' TERM; echo $$ > {pid}; while :; do sleep 0.05; done"))
+    run = (await ci.trigger())["id"]
+    step = int(await ci.until_file(pid))
+    while (await ci.post(f"/runs/{run}/cancel")).status_code == 202:
+        assert (await ci.run(run))["phase"] in ("cancelling", "finished")
+    assert (await ci.finished(run))["result"] == "cancelled"
+    assert gone(step)
+    assert not list((ci.data / "work").iterdir())
+
+
 async def test_nothing_outlives_its_step(ci: Served, tmp_path: Path, gone: Callable[[int], bool]) -> None:
     pid = tmp_path / "pid"
     ci.shop.push(
