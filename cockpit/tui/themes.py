@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 from textual.color import Color, ColorParseError
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 VARIABLES = {"busy": "#6fb8c4", "muted": "#858fa0", "prod": "#d9884a"}
 """What our style sheets use beyond textual's own variables, for a theme that does not name them."""
@@ -64,7 +64,10 @@ def read(path: Path) -> Theme:
             Color.parse(value)
         except ColorParseError as error:
             raise ThemeError(f"theme {path}: {name} = {value!r} is not a colour; write it as #rrggbb") from error
-    return Theme(file.name, dark=file.dark, ansi=file.ansi, variables={**VARIABLES, **file.variables}, **colours)
+    # textual's style sheets use variables that only its own ansi themes have
+    native = BUILTIN_THEMES["ansi-dark" if file.dark else "ansi-light"].variables if file.ansi else {}
+    variables = {**VARIABLES, **native, **file.variables}
+    return Theme(file.name, dark=file.dark, ansi=file.ansi, variables=variables, **colours)
 
 
 def find(own_folder: Path | None = None) -> Iterator[Theme | ThemeError]:

@@ -134,6 +134,19 @@ async def test_theme_command_completes_names_and_changes_the_theme(drive: Any) -
         await app.shows("no theme 'nothing'")
 
 
+@pytest.mark.parametrize("name", ["ansi", "cockpit-dark", "cockpit-light", "high-contrast"])
+async def test_every_theme_draws_every_kind_of_screen(drive: Any, name: str) -> None:
+    async with drive() as app:
+        assert app.app.use_theme(name) is None
+        for key, shown in (("D", "Destructive"), ("l", "first line"), ("t", "Tasks"), ("ctrl+p", "fleet.logs")):
+            await app.press(key)
+            await app.shows(shown)
+            await app.press("escape")
+            await app.shows("pods-1")
+    async with drive(settings=Settings(ui=Ui(theme=name))) as app:
+        assert app.app.theme == name
+
+
 async def test_the_palette_finds_by_any_word(drive: Any) -> None:
     async with drive() as app:
         await app.press("ctrl+p")
