@@ -227,16 +227,20 @@ async def test_locks_come_before_the_lane(tmp_path: Path) -> None:
 
 async def test_lanes_are_bounded(tmp_path: Path) -> None:
     running = peak = 0
+    go = asyncio.Event()
 
     async def run(_: Progress) -> None:
         nonlocal running, peak
         running += 1
         peak = max(peak, running)
-        await asyncio.sleep(0.01)
+        await go.wait()
         running -= 1
 
     async with TaskManager.open(tmp_path, lanes={"l": 3}) as manager, asyncio.timeout(SECONDS):
-        await asyncio.gather(*[manager.submit(job(run, lane="l")).done() for _ in range(12)])
+        tasks = [manager.submit(job(run, lane="l")) for _ in range(12)]
+        await until(lambda: running == 3 and sum("in the lane l" in task.record.why for task in tasks) == 9)
+        go.set()
+        await asyncio.gather(*[task.done() for task in tasks])
     assert peak == 3
 
 
