@@ -38,12 +38,12 @@ def _rank(alert: Alert) -> tuple[int, int, float, str]:
 
 ALERT_COLUMNS: tuple[Column[Alert], ...] = (
     Column("severity", "SEVERITY", 10, _severity, _rank),
-    Column("name", "ALERT", 20, lambda a, _: Cell(a.name), lambda a: a.name.lower()),
+    Column("name", "ALERT", 20, lambda a, _: Cell(a.name), lambda a: a.name.lower(), least=14),
     Column("state", "STATE", 8, _state, lambda a: a.state),
     Column("age", "AGE", 6, _age, lambda a: -(a.active_at or 0.0), align="right", clock=True),
-    Column("subject", "ABOUT", 30, lambda a, _: Cell(a.subject), lambda a: a.subject),
-    Column("summary", "SUMMARY", 40, lambda a, _: Cell(a.summary), lambda a: a.summary),
+    Column("subject", "ABOUT", 30, lambda a, _: Cell(a.subject), lambda a: a.subject, least=12),
+    Column("summary", "SUMMARY", 40, lambda a, _: Cell(a.summary), lambda a: a.summary, least=16),
     Column("value", "VALUE", 8, lambda a, _: Cell(a.value), lambda a: a.value, align="right", wide=True),
-    Column("source", "SOURCE", 8, lambda a, _: Cell(a.source, Tone.MUTED), lambda a: a.source),
+    Column("source", "SOURCE", 8, lambda a, _: Cell(a.source, Tone.MUTED), lambda a: a.source, least=5),
 )
 """Sorted by severity they stand as one would read them: firing first, the worst first, the oldest first."""

@@ -46,7 +46,8 @@ def _load(host: Host, _: float) -> Cell:
     if host.load1 is None:
         return _UNKNOWN
     per_cpu = host.load1 / (host.cpus or 1)
-    return _judged(f"{host.load1:.2f}", per_cpu, LOAD_WARN, LOAD_BAD)
+    text = f"{host.load1:.{2 if host.load1 < 9.995 else 1 if host.load1 < 99.95 else 0}f}"
+    return _judged(text, per_cpu, LOAD_WARN, LOAD_BAD)
 
 
 def _cpu(host: Host, _: float) -> Cell:
@@ -91,19 +92,21 @@ def _or_least(value: float | None) -> float:
 
 
 COLUMNS: tuple[Column[Host], ...] = (
-    Column("host", "HOST", 10, _name, lambda host: host.name),
-    Column("role", "ROLE", 6, _roles, lambda host: host.roles),
-    Column("env", "ENV", 7, _env, lambda host: host.env),
-    Column("state", "STATE", 13, _state, lambda host: (_ORDER.get(host.state, -1), host.state)),
+    Column("host", "HOST", 10, _name, lambda host: host.name, least=8, elide="middle", frozen=True),
+    Column("role", "ROLE", 6, _roles, lambda host: host.roles, least=4),
+    Column("env", "ENV", 7, _env, lambda host: host.env, least=4),
+    Column("state", "STATE", 13, _state, lambda host: (_ORDER.get(host.state, -1), host.state), least=11),
     Column("load", "LOAD", 6, _load, lambda host: _or_least(host.load1), align="right"),
-    Column("cpu", "CPU", 5, _cpu, lambda host: _or_least(host.cpu_ratio), align="right"),
-    Column("memory", "MEM", 5, _memory, lambda host: _or_least(host.memory_used_ratio), align="right"),
-    Column("disk", "DISK", 5, _disk, lambda host: _or_least(host.disk_used_ratio), align="right"),
-    Column("uptime", "UPTIME", 6, _uptime, lambda host: _or_least(host.uptime_seconds), align="right"),
+    Column("cpu", "CPU", 6, _cpu, lambda host: _or_least(host.cpu_ratio), align="right"),
+    Column("memory", "MEM", 6, _memory, lambda host: _or_least(host.memory_used_ratio), align="right"),
+    Column("disk", "DISK", 6, _disk, lambda host: _or_least(host.disk_used_ratio), align="right"),
+    Column("uptime", "UPTIME", 6, _uptime, lambda host: _or_least(host.uptime_seconds), align="right", least=5),
     Column("latency", "LATENCY", 7, _latency, lambda host: _or_least(host.latency_seconds), align="right"),
-    Column("address", "ADDRESS", 16, lambda host, _: Cell(host.address), lambda host: host.address, wide=True),
-    Column("source", "SOURCE", 8, lambda host, _: Cell(host.source), lambda host: host.source, wide=True),
-    Column("error", "ERROR", 30, _error, lambda host: host.error, wide=True),
+    Column(
+        "address", "ADDRESS", 16, lambda host, _: Cell(host.address), lambda host: host.address, wide=True, least=10
+    ),
+    Column("source", "SOURCE", 8, lambda host, _: Cell(host.source), lambda host: host.source, wide=True, least=5),
+    Column("error", "ERROR", 30, _error, lambda host: host.error, wide=True, least=12),
 )
 
 

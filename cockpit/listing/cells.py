@@ -38,6 +38,12 @@ class Column(Generic[T]):
     """Shown only in the wide view."""
     clock: bool = False
     """Changes with the time alone (ages): repainted at most every ten seconds."""
+    least: int = 0
+    """Still readable so narrow: what the table may take from it before it scrolls sideways; 0: nothing."""
+    elide: Literal["end", "middle"] = "end"
+    """What a text too long loses; "middle" where the end tells one from another (pod names)."""
+    frozen: bool = False
+    """It and the columns before it stay when the table scrolls sideways, if they leave half of it."""
 
 
 def row(columns: Sequence[Column[T]], item: T, now: float) -> tuple[Cell, ...]:

@@ -77,14 +77,16 @@ def _state_key(run: Run) -> tuple[int, str]:
 
 PIPELINES_COLUMNS: tuple[Column[Run], ...] = (
     Column("state", "STATE", 11, _state, _state_key),
-    Column("repository", "REPOSITORY", 12, _repository, lambda run: run.repository),
-    Column("run", "RUN", 20, _run, lambda run: (run.repository, run.number)),
-    Column("ref", "REF", 8, lambda run, _: Cell(run.ref), lambda run: run.ref),
-    Column("sha", "SHA", 8, lambda run, _: Cell(run.sha[:8], Tone.MUTED), lambda run: run.sha),
+    Column("repository", "REPOSITORY", 12, _repository, lambda run: run.repository, least=8, elide="middle"),
+    Column("run", "RUN", 20, _run, lambda run: (run.repository, run.number), least=12),
+    Column("ref", "REF", 8, lambda run, _: Cell(run.ref), lambda run: run.ref, least=6),
+    Column("sha", "SHA", 8, lambda run, _: Cell(run.sha[:8], Tone.MUTED), lambda run: run.sha, least=7),
     Column("age", "AGE", 5, _age, lambda run: run.created_at, align="right", clock=True),
     Column("duration", "TIME", 5, _duration, lambda run: run.duration_seconds(0) or 0.0, align="right", clock=True),
-    Column("event", "EVENT", 6, lambda run, _: Cell(run.event), lambda run: run.event),
-    Column("actor", "ACTOR", 8, lambda run, _: Cell(run.actor), lambda run: run.actor),
-    Column("reason", "REASON", 12, lambda run, _: Cell(run.reason, Tone.MUTED), lambda run: run.reason, wide=True),
+    Column("event", "EVENT", 6, lambda run, _: Cell(run.event), lambda run: run.event, wide=True),
+    Column("actor", "ACTOR", 8, lambda run, _: Cell(run.actor), lambda run: run.actor, least=5),
+    Column(
+        "reason", "REASON", 12, lambda run, _: Cell(run.reason, Tone.MUTED), lambda run: run.reason, wide=True, least=8
+    ),
     Column("source", "SOURCE", 6, lambda run, _: Cell(run.source), lambda run: run.source, wide=True),
 )

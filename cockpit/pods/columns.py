@@ -59,14 +59,23 @@ def _restarts(pod: Pod, now: float) -> Cell:
 
 
 SOURCE: Column[Pod] = Column(
-    "source", "SOURCE", 8, lambda p, _: Cell(p.source, Tone.MUTED), lambda p: (p.source, p.namespace, p.name)
+    "source", "SOURCE", 8, lambda p, _: Cell(p.source, Tone.MUTED), lambda p: (p.source, p.namespace, p.name), least=5
 )
 COLUMNS: tuple[Column[Pod], ...] = (
-    Column("namespace", "NAMESPACE", 12, lambda p, _: Cell(p.namespace), lambda p: (p.namespace, p.name)),
-    Column("name", "NAME", 32, lambda p, _: Cell(p.name), lambda p: (p.name, p.namespace)),
+    Column("namespace", "NAMESPACE", 12, lambda p, _: Cell(p.namespace), lambda p: (p.namespace, p.name), least=8),
+    Column(
+        "name",
+        "NAME",
+        32,
+        lambda p, _: Cell(p.name),
+        lambda p: (p.name, p.namespace),
+        least=16,
+        elide="middle",
+        frozen=True,
+    ),
     Column("ready", "READY", 5, _ready, lambda p: (p.ready - p.total, p.total)),
     Column("status", "STATUS", 18, _status, lambda p: (_RANKS[tone(p)], p.status, p.namespace, p.name)),
-    Column("restarts", "RESTARTS", 14, _restarts, lambda p: (p.restarts, p.restarted or 0.0), clock=True),
+    Column("restarts", "RESTARTS", 14, _restarts, lambda p: (p.restarts, p.restarted or 0.0), clock=True, least=11),
     # By age, youngest first, as the text grows; unknown ages come last.
     Column(
         "age",
@@ -77,5 +86,5 @@ COLUMNS: tuple[Column[Pod], ...] = (
         clock=True,
     ),
     Column("ip", "IP", 14, lambda p, _: Cell(p.ip or NONE), lambda p: p.ip, wide=True),
-    Column("node", "NODE", 12, lambda p, _: Cell(p.node or NONE), lambda p: p.node, wide=True),
+    Column("node", "NODE", 12, lambda p, _: Cell(p.node or NONE), lambda p: p.node, wide=True, least=8, elide="middle"),
 )

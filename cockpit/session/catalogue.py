@@ -71,7 +71,7 @@ COMMANDS: tuple[Command, ...] = (
         "table",
         shown=False,
     ),
-    Command("table.unmark_all", "U", "Unmark all", "Forget all marks", "table", shown=False),
+    Command("table.unmark_all", "u", "Unmark all", "Forget all marks", "table", shown=False),
     Command("table.activate", "enter", "Open", "Look into the row under the cursor", "table", shown=False),
     Command("grid.down", "j,down", "Down", "One row of panels down", "grid", shown=False),
     Command("grid.up", "k,up", "Up", "One row of panels up", "grid", shown=False),

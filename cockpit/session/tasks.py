@@ -53,9 +53,11 @@ def _started(task: TaskRecord, now: float) -> Cell:
 
 TASK_COLUMNS: tuple[Column[TaskRecord], ...] = (
     Column("state", "State", 12, _state, lambda t: (_URGENCY[t.state], -t.created_at)),
-    Column("what", "What", 32, lambda t, _: Cell(t.sentence), lambda t: t.sentence.lower()),
-    Column("targets", "Targets", 16, _targets, lambda t: (len(t.targets), t.targets[0].name if t.targets else "")),
-    Column("who", "Who", 8, lambda t, _: Cell(t.who, Tone.MUTED), lambda t: t.who),
+    Column("what", "What", 32, lambda t, _: Cell(t.sentence), lambda t: t.sentence.lower(), least=16),
+    Column(
+        "targets", "Targets", 16, _targets, lambda t: (len(t.targets), t.targets[0].name if t.targets else ""), least=10
+    ),
+    Column("who", "Who", 8, lambda t, _: Cell(t.who, Tone.MUTED), lambda t: t.who, least=5),
     Column("started", "Started", 10, _started, lambda t: t.started_at or t.created_at, clock=True),
     Column(
         "duration",
@@ -66,7 +68,7 @@ TASK_COLUMNS: tuple[Column[TaskRecord], ...] = (
         align="right",
         clock=True,
     ),
-    Column("why", "Why", 24, lambda t, _: Cell(t.why, STATE_TONES[t.state]), lambda t: t.why),
+    Column("why", "Why", 24, lambda t, _: Cell(t.why, STATE_TONES[t.state]), lambda t: t.why, least=12),
     Column("id", "ID", 10, lambda t, _: Cell(t.key, Tone.MUTED), lambda t: t.key, wide=True),
     Column("action", "Action", 12, lambda t, _: Cell(t.action), lambda t: t.action, wide=True),
 )

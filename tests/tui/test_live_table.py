@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -228,7 +229,7 @@ async def test_marks(running: Running) -> None:
         assert changed[-1].marks == {"000002"}
         await app.put(*rows(2))
         assert app.table.marks == {"000002"}
-        await pilot.press("U")
+        await pilot.press("u")
         assert app.table.marks == set()
         assert [row.key for row in app.table.targets()] == [app.table.cursor]
 
@@ -340,6 +341,35 @@ async def test_sideways(running: Running) -> None:
         assert app.lines()[0].endswith("‹")
         await pilot.press("left", "left", "left", "left")
         assert "NAME" in app.lines()[0]
+
+
+async def test_the_name_stays_under_a_sideways_scroll(running: Running) -> None:
+    async with running(3, (30, 8)) as (app, pilot):
+        app.listing.columns = (replace(NAME, frozen=True), STATUS, AGE, replace(NODE, width=14))
+        app.table.wide = True
+        await pilot.pause()
+        assert app.lines()[0].endswith("›")
+        await pilot.press("right", "right")
+        assert "STATUS" not in app.lines()[0]
+        assert "row-000" in app.lines()[1]
+        assert "node-000000" in app.lines()[1]
+        app.table.refreshed = []
+        await app.put(Row("000001", "row-000001a", "down"))
+        assert [region.x for region in app.table.refreshed if region is not None] == [2]  # the status is out of view
+        at = app.lines()[0].index("NODE") + 1
+        await pilot.click(Table, offset=(at, 0))
+        await pilot.pause()
+        assert isinstance(app.said[-1], LiveTable.SortRequested)
+        assert app.said[-1].column_id == "node"
+
+
+async def test_a_resize_fits_anew(running: Running) -> None:
+    async with running(3, (60, 8)) as (app, pilot):
+        await app.put(Row("000001", "a-much-longer-name-than-at-first"))
+        assert "…" in app.lines()[1]
+        await pilot.resize_terminal(70, 8)
+        await pilot.pause()
+        assert "a-much-longer-name-than-at-first" in app.lines()[1]
 
 
 async def test_nothing_to_show(running: Running) -> None:

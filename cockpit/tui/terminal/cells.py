@@ -32,16 +32,20 @@ def width(text: str) -> int:
     return sum(map(_widest, text)) if disputed(text) else cell_len(text)
 
 
-def fitted(text: str, cells: int, align: Literal["left", "right"] = "left") -> str:
+def fitted(
+    text: str, cells: int, align: Literal["left", "right"] = "left", elide: Literal["end", "middle"] = "end"
+) -> str:
     """The text in exactly so many cells (as rich counts): padded, or cut with an ellipsis, never through a character.
 
+    "middle" keeps the end of a text too long, a third of the cells; text that is not ASCII is cut at its end.
     A combining mark at the start gets a space to stand on, for it would change the cell to its left.
     """
     if cells <= 0:
         return ""
     if text.isascii():
         if len(text) > cells:
-            return f"{text[: cells - 1]}…"
+            tail = cells // 3 if elide == "middle" else 0
+            return f"{text[: cells - 1 - tail]}…{text[len(text) - tail :]}"
         return text.rjust(cells) if align == "right" else text.ljust(cells)
     if text and get_character_cell_size(text[0]) == 0:
         text = f" {text}"

@@ -39,23 +39,49 @@ def natural(columns: Sequence[Column[T]], rows: Iterable[Sequence[Cell]]) -> lis
 
 
 def share(columns: Sequence[Column[T]], wishes: Sequence[int], room: int) -> list[Slot]:
-    """Places for the columns: the widest give way first, down to `Column.width`; what is left over becomes gaps.
+    """Places for the columns; what is left over becomes gaps.
 
-    Wider than `room` in the end: the table scrolls sideways.
+    Where room is short the widest give way first, down to `Column.width`, then those with a `Column.least` down to it,
+    each in proportion. Wider than `room` in the end: the table scrolls sideways.
     """
-    widths, least = list(wishes), [max(column.width, 1) for column in columns]
     gaps = max(0, len(columns) - 1)
+    widths = _narrowed(wishes, [max(column.width, 1) for column in columns], room - gaps)
     excess = sum(widths) + gaps - room
-    while excess > 0:
-        giving = [place for place in range(len(widths)) if widths[place] > least[place]]
-        if not giving:
-            break
-        widest = max(giving, key=lambda place: widths[place])
-        widths[widest] -= 1
-        excess -= 1
+    if excess > 0:
+        widths = _squeezed(
+            widths, [min(column.least or wide, wide) for column, wide in zip(columns, widths, strict=True)], excess
+        )
+        excess = 0
     gap = 1 + (min(WIDEST_GAP - 1, -excess // gaps) if excess < 0 and gaps else 0)
     slots, left = [], 0
     for taken in widths:
         slots.append(Slot(left, taken))
         left += taken + gap
     return slots
+
+
+def standing(columns: Sequence[Column[T]], slots: Sequence[Slot], room: int) -> int:
+    """Cells at the left that stay when the table scrolls sideways, the gap after them included."""
+    last = max((place for place, column in enumerate(columns) if column.frozen), default=-1) + 1
+    cells = slots[last].left if 0 < last < len(slots) else 0
+    return cells if cells <= room // 2 else 0
+
+
+def _narrowed(wishes: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """One cell at a time from the widest that may still give."""
+    widths = list(wishes)
+    for _ in range(sum(widths) - room):
+        giving = [place for place in range(len(widths)) if widths[place] > least[place]]
+        if not giving:
+            break
+        widths[max(giving, key=lambda place: widths[place])] -= 1
+    return widths
+
+
+def _squeezed(widths: Sequence[int], least: Sequence[int], excess: int) -> list[int]:
+    """`excess` cells taken, from each in proportion to what it can give."""
+    can = [wide - low for wide, low in zip(widths, least, strict=True)]
+    if excess >= sum(can):
+        return list(least)
+    upto = [sum(can[: place + 1]) * excess // sum(can) for place in range(len(can))]
+    return [wide - (upto[place] - (upto[place - 1] if place else 0)) for place, wide in enumerate(widths)]

@@ -28,7 +28,7 @@ from cockpit.model.changes import T
 from cockpit.model.printable import printable
 from cockpit.model.tone import Tone
 from cockpit.tui.terminal.cells import fitted
-from cockpit.tui.widgets.grid import Slot, natural, share
+from cockpit.tui.widgets.grid import Slot, natural, share, standing
 from cockpit.tui.widgets.table_lines import (
     GUTTER,
     HEADER,
@@ -90,7 +90,7 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         Binding("right", "right", "Scroll right", show=False, id="table.right"),
         Binding("space", "mark", "Mark", show=False, id="table.mark"),
         Binding("ctrl+space,ctrl+@,shift+space", "mark_range", "Mark range", show=False, id="table.mark_range"),
-        Binding("U", "unmark_all", "Unmark all", show=False, id="table.unmark_all"),
+        Binding("u", "unmark_all", "Unmark all", show=False, id="table.unmark_all"),
         Binding("enter", "activate", "Open", show=False, id="table.activate"),
     ]
 
@@ -152,6 +152,7 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         self._columns: list[Column[T]] = []
         self._wishes: list[int] = []
         self._slots: list[Slot] = []
+        self._standing = 0
         self._fitted_rows = -1
         self._made: dict[str, _Made[T]] = {}
         self._painted: list[Line | None] = []
@@ -243,6 +244,7 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
     def _lay_out(self) -> None:
         self._room = self.size.width - GUTTER - 1
         self._slots = share(self._columns, self._wishes, self._room)
+        self._standing = standing(self._columns, self._slots, self._room)
         self._painted = []
 
     def _settle(self, rows: int) -> None:
@@ -317,7 +319,14 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         for y, (new, old) in enumerate(zip(wanted, painted, strict=True), HEADER):
             if new != old:
                 regions += differing(
-                    y, new, old, self._columns, self._slots, left=self.scroll_offset.x, room=self.size.width - 1
+                    y,
+                    new,
+                    old,
+                    self._columns,
+                    self._slots,
+                    left=self.scroll_offset.x,
+                    standing=self._standing,
+                    room=self.size.width - 1,
                 )
         if thumb != old_thumb:
             bar = set(range(*thumb)) ^ set(range(*old_thumb))
@@ -357,9 +366,9 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         return self._beside_gutter(gutter, segments, room, self._style(""))
 
     def _beside_gutter(self, gutter: list[Segment], segments: list[Segment], room: int, style: Style) -> Strip:
-        left = self.scroll_offset.x
-        columns = Strip(segments).crop_extend(left, left + room - GUTTER, style)
-        return Strip([*gutter, *columns], room)
+        left, stays, columns = self.scroll_offset.x, min(self._standing, room - GUTTER), Strip(segments)
+        moving = columns.crop_extend(left + stays, left + room - GUTTER, style)
+        return Strip([*gutter, *(columns.crop_extend(0, stays, style) if stays else ()), *moving], room)
 
     def _header_strip(self, line_width: int) -> Strip:
         style = self._style("header")
@@ -394,7 +403,10 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
 
     def on_resize(self) -> None:
         self._painted = []
-        self.sync()
+        if self._fitted_rows >= 0 and self.size.width - GUTTER - 1 != self._room:
+            self.refit()
+        else:
+            self.sync()
 
     def on_key(self, event: events.Key) -> None:
         """A key that may act on the row pins the cursor to it; until then it stays at the top."""
@@ -441,7 +453,8 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
             return
         event.stop()
         if at.y == 0:
-            x = at.x - GUTTER + self.scroll_offset.x
+            x = at.x - GUTTER
+            x += self.scroll_offset.x if x >= self._standing else 0
             for column, slot in zip(self._columns, self._slots, strict=True):
                 if slot.left <= x <= slot.left + slot.width:
                     self.post_message(self.SortRequested(self, column.id))
@@ -501,15 +514,15 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
 
     def action_left(self) -> None:
         left = self.scroll_offset.x
-        self.scroll_to(
-            x=max((slot.left for slot in self._slots if slot.left < left), default=0), animate=False, force=True
-        )
+        self.scroll_to(x=max((stop for stop in self._stops() if stop < left), default=0), animate=False, force=True)
 
     def action_right(self) -> None:
         left = self.scroll_offset.x
-        self.scroll_to(
-            x=min((slot.left for slot in self._slots if slot.left > left), default=left), animate=False, force=True
-        )
+        self.scroll_to(x=min((stop for stop in self._stops() if stop > left), default=left), animate=False, force=True)
+
+    def _stops(self) -> list[int]:
+        """Where a sideways scroll lets a column begin."""
+        return [slot.left - self._standing for slot in self._slots if slot.left >= self._standing]
 
     def action_mark(self) -> None:
         if self.cursor is None:

@@ -39,9 +39,11 @@ def differing(
     slots: Sequence[Slot],
     *,
     left: int,
+    standing: int,
     room: int,
 ) -> list[Region]:
-    """The regions of line `y` to repaint. `left` is the sideways scroll, `room` the cells without the bar."""
+    """The regions of line `y` to repaint. `left` is the sideways scroll past the `standing` cells, `room` the cells
+    without the bar."""
     line = Region(0, y, max(0, room), 1)
     if new is None or old is None:
         return [line]
@@ -58,7 +60,9 @@ def differing(
         regions.append(Region(1, y, 1, 1))
     for place in places:
         start, end = _extent(columns[place], slots[place], new.cells[place], old.cells[place])
-        start, end = max(start + GUTTER - left, GUTTER), min(end + GUTTER - left, room)
+        if slots[place].left >= standing:
+            start, end = max(start - left, standing), end - left
+        start, end = start + GUTTER, min(end + GUTTER, room)
         if start < end:
             regions.append(Region(start, y, end - start, 1))
     return regions
@@ -93,7 +97,7 @@ def row_segments(
         look = style(cell.tone)
         if place == 0 and line.cursor and focused:
             look = look + style("cursor")
-        segments.append(Segment(fitted(shown(cell), slot.width, column.align), look))
+        segments.append(Segment(fitted(shown(cell), slot.width, column.align, column.elide), look))
         end = slot.left + slot.width
     cursor = (CURSOR if focused else CURSOR_ASIDE) if line.cursor else " "
     gutter = [
