@@ -170,5 +170,6 @@ def _one_secret(path: Path, holder: msgspec.Struct, what: str) -> Iterator[Probl
 
 
 def masked(url: str) -> str:
-    """A url without the password that may stand in it."""
-    return re.sub(r"(?<=://)([^/@:?#]*):[^/?#]*@", r"\1:***@", url)
+    """A url without the password that may stand in it; over HTTP a user without one may be a token, too."""
+    url = re.sub(r"(?<=://)([^/@:?#]*):[^/?#]*@", r"\1:***@", url)
+    return re.sub(r"^(https?://)[^/@:?#]+@", r"\1***@", url, flags=re.IGNORECASE)

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from functools import partial
 
+from cockpit.config.problems import masked
 from cockpit.config.settings import PipelineSource
 from cockpit.model import errors
 from cockpit.pipelines.connection import Connection, NothingDone, connect
@@ -111,7 +112,7 @@ def _bind_trigger(sources: Mapping[str, PipelineSource], runs: Sequence[Run], in
         run=partial(_trigger, source, request, secrets.token_hex(16)),
         lane=LANE,
         shared=frozenset({target.key}),
-        preview=(f"POST {source.url.rstrip('/')}/api/v1/runs: {repository}{on}",),
+        preview=(f"POST {masked(source.url).rstrip('/')}/api/v1/runs: {repository}{on}",),
     )
 
 

@@ -133,6 +133,8 @@ def test_what_is_shown_reads_back(whole: bool) -> None:
 
 def test_a_password_in_a_url_is_masked() -> None:
     assert masked("http://u:p@ss@h/x") == "http://u:***@h/x"
+    assert masked("https://ghp_token@git.example/a.git") == "https://***@git.example/a.git"
+    assert masked("ssh://git@git.example/a.git") == "ssh://git@git.example/a.git"
     assert masked("http://h:9090/a:b@c") == "http://h:9090/a:b@c"
     shown = toml(Settings(metrics=[MetricsSource(name="m", url="https://me:hunter2@h")]))
     assert "hunter2" not in shown and "me:***@h" in shown

@@ -197,3 +197,10 @@ async def test_a_line_without_end_is_bounded() -> None:
     cut = await _lines([b"x" * 50_000] * 5)
     assert [len(line) for line in cut] == [LINE_CHARS, LINE_CHARS, LINE_CHARS, 250_000 - 3 * LINE_CHARS]
     assert await _lines([b"\xff\n"]) == ["\ufffd"]
+
+
+def test_a_dry_run_shows_no_password() -> None:
+    pane = pipelines.build(Settings(pipelines=[PipelineSource(name="ci", url="http://ops:hunter2@127.0.0.1:9")]))
+    trigger = next(one for one in pane.actions if one.id == "pipelines.trigger")
+    job = trigger.bind([], {"repository": "acme/shop"})
+    assert job.preview == ("POST http://ops:***@127.0.0.1:9/api/v1/runs: acme/shop on its default branch",)
