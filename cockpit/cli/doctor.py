@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 @click.command("doctor", short_help="Try every configured source: ok, or the cause and the mend.")
-@click.option("--timeout", type=float, default=15.0, show_default=True, help="Seconds to wait for the slowest source.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=15.0,
+    show_default=True,
+    help="Seconds to wait for the slowest source.",
+)
 @click.pass_context
 def command(context: click.Context, timeout: float) -> None:
     """Try every configured source. Ends with 0 when all answer, with 3 when some do not."""

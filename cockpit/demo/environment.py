@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import secrets
 import shutil
@@ -13,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from cockpit.config.places import state_dir
 from cockpit.demo.children import Child, DemoError
 from cockpit.tasks import process
 from cockpit.tasks.process import Owner
@@ -66,8 +64,7 @@ def running(say: Callable[[str], None]) -> Iterator[Environment]:
 
 
 def _root() -> Path:
-    base = os.environ.get("COCKPIT_STATE_DIR") or platformdirs.user_state_dir("cockpit")
-    root = Path(base) / "demo"
+    root = state_dir() / "demo"
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
