@@ -10,6 +10,8 @@ from pathlib import Path
 
 from cockpit.config.places import state_dir
 
+log = logging.getLogger(__name__)
+
 MOST_BYTES = 2 * 2**20
 KEPT_FILES = 3
 _QUIET = ("asyncssh", "httpx", "httpcore", "asyncio", "markdown_it", "aiohttp.access", "kubernetes_asyncio")
@@ -46,3 +48,8 @@ def begin(*, debug: bool = False) -> None:
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
+    if debug:
+        from importlib.metadata import version
+        from platform import platform, python_version
+
+        log.debug("cockpit %s on Python %s, %s", version("cockpit"), python_version(), platform())

@@ -185,6 +185,7 @@ class Feed(Generic[T]):
             self._set(name, live)
 
     def _set(self, name: str, state: Health) -> None:
+        log.debug("%s: %s", name, state)
         self._health[name] = state
         self._followers.health()
         self._changed.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 from collections.abc import Mapping, Set
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ from cockpit.model import errors
 
 if TYPE_CHECKING:
     import httpx
+
+log = logging.getLogger(__name__)
 
 MOST_BYTES = 64 * 2**20
 """An answer beyond this is refused before it fills the memory."""
@@ -113,6 +116,7 @@ class Service:
                             raise errors.Malformed(
                                 f"{self.name}: the answer is larger than {most_bytes // 2**20} MiB; ask for less"
                             )
+                    log.debug("%s: %s: HTTP %d, %d bytes", self._where, path, response.status_code, len(body))
                     return Answer(response.status_code, body, response.headers.get("Retry-After", ""))
         except TimeoutError as error:
             raise errors.Unreachable(f"{self._where}: no answer within {seconds:g} s") from error

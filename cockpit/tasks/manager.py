@@ -251,6 +251,7 @@ class TaskManager:
                 if task.cancelled.is_set():
                     return State.CANCELLED, "before it started"
                 task.become(running)
+                log.debug("task %s %s runs on %d targets", task.id, job.action, len(job.targets))
                 return await run.to_its_end(task)
 
     async def _end(self, task: Task, state: State, why: str) -> None:
@@ -260,6 +261,7 @@ class TaskManager:
         fault = await self._books.close_record(record)
         if fault and fault not in record.why:
             record = replace(record, why="; ".join(filter(None, [record.why, f"not recorded: {fault}"])))
+        log.debug("task %s %s: %s", task.id, record.action, record.state)
         del self._tasks[task.id]
         del self._runners[task.id]
         self._ended[task.id] = task

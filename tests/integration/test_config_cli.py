@@ -200,3 +200,17 @@ def test_what_is_no_terminal_is_not_drawn_on(home: Home, arguments: tuple[str, .
     os.close(ours)
     os.close(theirs)
     assert code == 2 and "terminal" in said and "--snapshot" in said and "\x1b" not in said
+
+
+def test_debug_says_what_was_read_and_done_and_no_secret(home: Home) -> None:
+    secret = "hunter2-of-this-test"
+    config = home.folder / "c.toml"
+    config.write_text(
+        '[[metrics]]\nname = "nowhere"\nurl = "http://127.0.0.1:9"\ntoken_env = "SECRET"\n'
+        '[[fleet.hosts]]\nname = "here"\ntransport = "local"\n'
+    )
+    home.run("--debug", "--config", config, "--snapshot", "--pane", "metrics", "--timeout", "5", SECRET=secret)
+    home.run("--debug", "--config", config, "fleet", "exec", "here", "--", "true", SECRET=secret)
+    said = (home.folder / "state" / "cockpit.log").read_text()
+    assert "cockpit.feeds.feed: nowhere: Stale" in said and "fleet.exec: succeeded" in said and "on Python 3" in said
+    assert secret not in said
