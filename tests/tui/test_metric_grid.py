@@ -92,10 +92,41 @@ async def test_panels_beside_each_other() -> None:
         assert "title 0" in app.lines()[0] and "title 1" in app.lines()[0]
         assert "title 2" not in app.lines()[0]
         assert "no data" in text
-        assert "+ 1 more series" in text
+        assert "3 of 4 req/s" in text
         assert "5  1…5" in text
         assert "req/s" in text
         assert all(len(line) == 80 for line in app.lines())
+
+
+async def test_half_a_screen_holds_six_panels() -> None:
+    app = GridApp()
+    async with app.run_test(size=(78, 18)):
+        app.grid.show([panel(n, count=count) for n, count in enumerate((7, 1, 4, 1, 1, 2))])
+        text = "\n".join(app.lines())
+        assert all(f"title {n}" in text for n in range(6))
+        assert "job2" in text
+        assert not any(line.endswith("┃") for line in app.lines())
+
+
+async def test_charts_take_the_height_there_is() -> None:
+    app = GridApp()
+    async with app.run_test(size=(60, 21)):
+        app.grid.show([panel(0, count=2)])
+        heads = [y for y, line in enumerate(app.lines()) if "job" in line]
+        assert heads == [1, 10]
+        assert sum("█" in line for line in app.lines()) > 10
+
+
+async def test_more_than_fits_shows_a_thumb() -> None:
+    app = GridApp()
+    async with app.run_test(size=(80, 8)) as pilot:
+        app.grid.show([panel(n) for n in range(8)])
+        bar = [line[-1] for line in app.lines()]
+        assert bar[0] == "┃" and bar[-1] == " "
+        await pilot.press("G")
+        assert "title 7" in "\n".join(app.lines())
+        bar = [line[-1] for line in app.lines()]
+        assert bar[0] == " " and bar[-1] == "┃"
 
 
 async def test_errors_and_stale_panels_say_so() -> None:
@@ -116,7 +147,7 @@ async def test_only_what_changed_is_refreshed() -> None:
         assert app.grid.refreshed == []
         app.grid.show([panel(0), panel(1, last=6.0), *[panel(n) for n in (2, 3)]])
         assert app.grid.refreshed
-        assert all(region is not None and region.x >= 40 and region.y < 5 for region in app.grid.refreshed)
+        assert all(region is not None and region.x >= 40 and region.y < 10 for region in app.grid.refreshed)
 
 
 async def test_the_cursor_stays_by_key() -> None:

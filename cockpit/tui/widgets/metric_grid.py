@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, TypeAlias
 
 from msgspec import Struct
@@ -18,10 +19,15 @@ from cockpit.model.printable import printable
 from cockpit.model.units import human_number
 from cockpit.tui.terminal.cells import fitted, width
 from cockpit.tui.widgets.sparks import sparkline
+from cockpit.tui.widgets.table_lines import THUMB, thumb_span
 
 PANEL_CELLS = 38
 """A panel is at least so wide."""
 MOST_SERIES = 3
+TALLEST = 8
+"""Rows of one chart at most."""
+ROOMY = 50
+"""A panel so wide has room for lowest and highest beside the chart."""
 GAP = 2
 CURSOR, CURSOR_ASIDE = "▌", "│"
 
@@ -48,6 +54,8 @@ class PanelView(Struct, frozen=True):
     error: str = ""
     stale: bool = False
     series: tuple[SeriesView, ...] = ()
+    more: int = 0
+    """Series that there are besides."""
 
 
 class MetricGrid(Widget, can_focus=True):
@@ -98,12 +106,16 @@ class MetricGrid(Widget, can_focus=True):
     class Activated(GridMessage):
         """Enter or a double click on a panel."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None, most: int = MOST_SERIES) -> None:
+        """`most` series of a panel are drawn, the rest counted."""
         super().__init__(id=id)
         self.cursor: str | None = None
+        self._most = most
         self._panels: tuple[PanelView, ...] = ()
         self._empty = ""
         self._top = 0
+        self._scrolls = False
+        self._thumb = (0, 0)
         self._painted: list[tuple[tuple[Piece, ...], ...]] = []
         self._tones: dict[str, Style] = {}
 
@@ -145,39 +157,75 @@ class MetricGrid(Widget, can_focus=True):
 
     @property
     def _panel_cells(self) -> int:
-        return max(0, (self.size.width - GAP * (self._across - 1)) // self._across)
+        return max(0, (self.size.width - self._scrolls - GAP * (self._across - 1)) // self._across)
 
     def _place(self) -> int:
         return next((place for place, panel in enumerate(self._panels) if panel.key == self.cursor), 0)
 
+    def _heights(self) -> list[int]:
+        """Rows of each row of panels; what the least of all leaves over makes their charts taller."""
+        across = self._across
+        groups = [self._panels[first : first + across] for first in range(0, len(self._panels), across)]
+        heights = [max(self._least(panel) for panel in group) for group in groups]
+        most = [max(self._tallest(panel) for panel in group) for group in groups]
+        for _ in range(self.size.height - sum(heights) - len(heights) + 1):
+            growing = [place for place in range(len(heights)) if heights[place] < most[place]]
+            if not growing:
+                break
+            heights[min(growing, key=lambda place: heights[place])] += 1
+        return heights
+
+    def _shown(self, panel: PanelView) -> int:
+        return min(len(panel.series), self._most)
+
+    def _least(self, panel: PanelView) -> int:
+        """Title, error, and a line for each series; a lone one has a chart of its own below."""
+        count = self._shown(panel)
+        return 1 + bool(panel.error) + (count if count > 1 else 2 * count or int(not panel.error))
+
+    def _tallest(self, panel: PanelView) -> int:
+        return max(self._least(panel), 1 + bool(panel.error) + self._shown(panel) * (1 + TALLEST))
+
     def _all_rows(self) -> tuple[list[tuple[tuple[Piece, ...], ...]], list[int]]:
         """Every row of the grid as one tuple of pieces a panel, and where each row of panels begins."""
-        across, cells = self._across, self._panel_cells
+        across, heights = self._across, self._heights()
+        self._scrolls = sum(heights) + len(heights) - 1 > self.size.height
+        cells = self._panel_cells
         rows: list[tuple[tuple[Piece, ...], ...]] = []
         starts: list[int] = []
-        for first in range(0, len(self._panels), across):
-            group = [self._panel_rows(panel, cells) for panel in self._panels[first : first + across]]
+        for place, height in enumerate(heights):
+            panels = self._panels[place * across : (place + 1) * across]
+            group = [self._panel_rows(panel, cells, height) for panel in panels]
+            if rows:
+                rows.append(())
             starts.append(len(rows))
-            for y in range(max(map(len, group))):
+            for y in range(height):
                 rows.append(tuple(lines[y] if y < len(lines) else () for lines in group))
-            rows.append(())
         return rows, starts
 
-    def _panel_rows(self, panel: PanelView, cells: int) -> list[tuple[Piece, ...]]:
+    def _panel_rows(self, panel: PanelView, cells: int, height: int) -> list[tuple[Piece, ...]]:
         chosen = panel.key == self.cursor
         mark = (CURSOR if self.has_focus else CURSOR_ASIDE) if chosen else " "
-        aside = f" {'stale ' if panel.stale else ''}{printable(panel.unit)}".rstrip()
+        shown, total = panel.series[: self._shown(panel)], len(panel.series) + panel.more
+        words = (
+            f"{len(shown)} of {total}" if total > len(shown) else "",
+            "stale" if panel.stale else "",
+            printable(panel.unit),
+        )
+        aside = "".join(f" {word}" for word in words if word)
         title = fitted(printable(panel.title), max(0, cells - 1 - width(aside)))
         tone = "warn" if panel.stale else "muted"
         lines: list[tuple[Piece, ...]] = [((mark, "cursor"), (title, "title"), (aside, tone))]
         if panel.error:
             lines.append(((" ", ""), (fitted(f"✗ {printable(panel.error)}", cells - 1), "bad")))
-        for series in panel.series[:MOST_SERIES]:
-            lines += _series_rows(series, cells, 2 if len(panel.series) == 1 else 1)
-        if (more := len(panel.series) - MOST_SERIES) > 0:
-            lines.append(((fitted(f" + {more} more series", cells), "muted"),))
-        if not panel.series and not panel.error:
+        if not shown and not panel.error:
             lines.append(((fitted(" no data", cells), "muted"),))
+        room = height - len(lines)
+        if shown and room < 2 * len(shown):
+            return lines + _short_rows(shown, cells)
+        for place, series in enumerate(shown):
+            share = room // len(shown) + (place < room % len(shown))
+            lines += _series_rows(series, cells, min(TALLEST, share - 1))
         return lines
 
     # Painting
@@ -191,13 +239,15 @@ class MetricGrid(Widget, can_focus=True):
         height = self.size.height
         if starts:
             row = self._place() // self._across
-            stop = starts[row + 1] if row + 1 < len(starts) else len(rows)
+            stop = starts[row + 1] - 1 if row + 1 < len(starts) else len(rows)
             self._top = min(max(self._top, stop - height), starts[row])
         self._top = max(0, min(self._top, len(rows) - height))
         wanted = rows[self._top : self._top + height]
         wanted += [()] * (height - len(wanted))
         painted, self._painted = self._painted, wanted
-        if len(painted) != height:
+        thumb = thumb_span(len(rows), self._top, height)
+        if len(painted) != height or thumb != self._thumb:
+            self._thumb = thumb
             self.refresh()
             return
         regions = [region for y in range(height) for region in self._differing(y, wanted[y], painted[y])]
@@ -238,7 +288,12 @@ class MetricGrid(Widget, can_focus=True):
                 segments.append(Segment(" " * GAP, plain))
             strip = Strip([Segment(text, self._style(name)) for text, name in pieces if text])
             segments += strip.adjust_cell_length(cells, plain)
-        return Strip(segments).adjust_cell_length(self.size.width, plain)
+        strip = Strip(segments)
+        if not self._scrolls:
+            return strip.adjust_cell_length(self.size.width, plain)
+        bar = THUMB if self._thumb[0] <= y < self._thumb[1] else " "
+        strip = strip.adjust_cell_length(self.size.width - 1, plain)
+        return Strip([*strip, Segment(bar, self._style("muted"))], self.size.width)
 
     def _style(self, name: str) -> Style:
         style = self._tones.get(name)
@@ -321,6 +376,29 @@ def _series_rows(series: SeriesView, cells: int, height: int) -> list[tuple[Piec
     label = fitted(printable(series.label), max(0, room - width(numbers)))
     head: tuple[Piece, ...] = ((" ", ""), (label, ""), (fitted(numbers, min(width(numbers), room)), "muted"))
     return [head, *(((" ", ""), (row, "spark")) for row in sparkline(series.values, room, height))]
+
+
+def _short_rows(shown: Sequence[SeriesView], cells: int) -> list[tuple[Piece, ...]]:
+    """A line each: label, chart, the last value, and lowest and highest where there is room."""
+    labels = [printable(series.label) for series in shown]
+    last = [_number(series.last) for series in shown]
+    spans = [f"{_number(series.minimum)}…{_number(series.maximum)}" if cells >= ROOMY else "" for series in shown]
+    wide = max(map(width, spans)) + 2 if cells >= ROOMY else 0
+    named = min(max(map(width, labels)), cells // 3)
+    numbers = [f" {a.rjust(max(map(width, last)))}{b.rjust(wide)}" for a, b in zip(last, spans, strict=True)]
+    room = cells - 2 - named - width(numbers[0])
+    if room < 1:
+        return [((" ", ""), (fitted(label, cells - 1), "")) for label in labels]
+    return [
+        (
+            (" ", ""),
+            (fitted(label, named), ""),
+            (" ", ""),
+            (sparkline(series.values, room)[0], "spark"),
+            (said, "muted"),
+        )
+        for label, series, said in zip(labels, shown, numbers, strict=True)
+    ]
 
 
 def _number(value: float | None) -> str:
