@@ -44,6 +44,7 @@ def build(settings: Settings, *, roster: Roster | None = None) -> Pane[Host]:
         pending=lambda host: host.state == states.CONNECTING,
         notes=(fleet.note,) if fleet.note else (),
         production=frozenset(production),
+        read_only=fleet.read_only,
     )
 
 

@@ -54,3 +54,5 @@ class Pane(Generic[T]):
     """Lines of the configuration that the pane shows always ("read directly, without a Prometheus")."""
     production: frozenset[str] = frozenset()
     """Sources marked `production = true`: the pane wears a PROD badge."""
+    read_only: bool = False
+    """All its sources are: its actions are not bound at all."""

@@ -35,6 +35,7 @@ def build(settings: Settings) -> Pane[Run]:
         moments=moments,
         notes=tuple(source.note for source in settings.pipelines if source.note),
         production=frozenset(name for name, source in sources.items() if source.production),
+        read_only=bool(sources) and all(source.read_only for source in settings.pipelines),
     )
 
 

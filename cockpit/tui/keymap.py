@@ -74,12 +74,17 @@ class Keymap:
 
     def action(self, pane: str, command_id: str) -> Action[Any] | None:
         """The pane's action of that id, unless read-only mode has removed it."""
-        actions = self._panes[pane].actions if pane in self._panes and not self.read_only else ()
-        return next((a for a in actions if a.id == command_id), None)
+        if pane not in self._panes or self._reads_only(pane):
+            return None
+        return next((action for action in self._panes[pane].actions if action.id == command_id), None)
 
     def _allowed(self, command: Command) -> bool:
         """Read-only mode removes every action, for each changes something; asking first would still offer it."""
-        return not self.read_only or all(action.id != command.id for action in self._panes[command.pane].actions)
+        actions = self._panes[command.pane].actions
+        return not self._reads_only(command.pane) or all(action.id != command.id for action in actions)
+
+    def _reads_only(self, pane: str) -> bool:
+        return self.read_only or self._panes[pane].read_only
 
 
 def _textual_action(command: Command) -> str:
