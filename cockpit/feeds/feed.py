@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 FAIR_SHARE_SECONDS = 0.005
 """Work on changes before other tasks get a turn: a generator with a full buffer never yields by itself."""
+LOOK_SECONDS = 2.0
+"""Between two looks whether the machine has slept past the promise of a source."""
 HEALTHY_SECONDS = 60.0
 """A stream that lived this long starts its back-off anew."""
 
@@ -51,6 +53,8 @@ class Feed(Generic[T]):
         self._followers = Followers(self._items)
         self._changed = asyncio.Event()
         self._turn = 0.0
+        self._awaited: dict[str, tuple[asyncio.Timeout, float]] = {}
+        """Sources that promised to say something until that instant on the steady clock."""
 
     @property
     def items(self) -> Mapping[str, T]:
@@ -72,6 +76,8 @@ class Feed(Generic[T]):
         async with asyncio.TaskGroup() as group:
             for adapter in self.adapters:
                 group.create_task(self._keep(adapter), name=f"feed:{adapter.name}")
+            if self.adapters:
+                group.create_task(self._notice_sleep(), name="feed:sleep")
 
     def retry(self) -> None:
         """Come back to every source that is waiting now, without its back-off."""
@@ -118,6 +124,16 @@ class Feed(Generic[T]):
             self._fail(adapter.name, failure, now + wait)
             await self._pause(adapter.name, wait)
 
+    async def _notice_sleep(self) -> None:
+        """The loop's timers stand still while the machine sleeps: what is overdue by then is given up at once."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            now = self._steady()
+            for limit, overdue_at in self._awaited.values():
+                if now > overdue_at and not limit.expired():
+                    limit.reschedule(loop.time())
+
     async def _read(self, adapter: Adapter[T]) -> None:
         """Take changes until the stream ends or is silent for too long."""
         stream = cast("AsyncGenerator[Change[T], None]", adapter.watch())
@@ -125,11 +141,15 @@ class Feed(Generic[T]):
             while True:
                 try:
                     async with asyncio.timeout(adapter.silence) as limit:
+                        if adapter.silence is not None:
+                            self._awaited[adapter.name] = (limit, self._steady() + adapter.silence)
                         change = await anext(stream, None)
                 except TimeoutError as error:
                     if not limit.expired():  # the adapter's own
                         raise errors.Unreachable(f"timed out: {error}" if str(error) else "timed out") from error
                     raise errors.Unreachable(f"silent for more than {adapter.silence:g} s") from error
+                finally:
+                    self._awaited.pop(adapter.name, None)
                 if change is None:
                     return
                 self._take(adapter.name, change)

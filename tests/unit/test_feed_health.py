@@ -139,6 +139,24 @@ async def test_a_confirmation_keeps_a_source_live() -> None:
         assert source.tries == 1
 
 
+async def test_a_machine_that_slept_does_not_show_old_items_as_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop's timers stand still meanwhile: without a look at the clock an hour would pass for nothing."""
+    monkeypatch.setattr("cockpit.feeds.feed.LOOK_SECONDS", 0.02)
+    slept = 0.0
+    source = Source(steady("a"), silence=1000.0)
+    feed: Feed[Item] = Feed([source], backoff_seconds=(60.0, 60.0), steady=lambda: clock.steady() + slept)
+    task = asyncio.create_task(feed.run())
+    assert await feed.until(lambda: isinstance(feed.overall, health.Live), WAIT)
+    while not feed._awaited:  # the next change
+        await asyncio.sleep(0)
+    slept = 3600.0
+    assert await feed.until(lambda: isinstance(feed.overall, health.Stale), WAIT)
+    assert isinstance(feed.overall, health.Stale) and feed.overall.why == "silent for more than 1000 s"
+    assert set(feed.items) == {"a"} and source.closed == 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 @pytest.mark.parametrize("silence", [None, 30.0])
 async def test_a_time_out_of_the_adapters_own_is_not_silence(silence: float | None) -> None:
     async with running(Source(failing(TimeoutError("handshake"), "a"), silence=silence), backoff=(5.0, 5.0)) as feed:
