@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from cockpit.config import secrets
+from cockpit.config.problems import masked
 from cockpit.config.settings import Secret
 from cockpit.feeds import http
 from cockpit.model import errors
@@ -116,7 +117,7 @@ class Service:
                             raise errors.Malformed(
                                 f"{self.name}: the answer is larger than {most_bytes // 2**20} MiB; ask for less"
                             )
-                    log.debug("%s: %s: HTTP %d, %d bytes", self._where, path, response.status_code, len(body))
+                    log.debug("%s: %s: HTTP %d, %d bytes", self._where, masked(path), response.status_code, len(body))
                     return Answer(response.status_code, body, response.headers.get("Retry-After", ""))
         except TimeoutError as error:
             raise errors.Unreachable(f"{self._where}: no answer within {seconds:g} s") from error
