@@ -259,6 +259,8 @@ class _Json:
     def result(self, result: Result) -> None:
         import msgspec
 
+        from cockpit.model.printable import escaped
+
         self.results.append(result)
         machine = result.machine
         streams = self._tails.pop(machine.name, (bytearray(), bytearray()))
@@ -276,7 +278,7 @@ class _Json:
             "stop": result.stop or None,
             "error": result.why or None,
         }
-        self.out.line(msgspec.json.encode(said).decode())
+        self.out.line(escaped(msgspec.json.encode(said).decode()))
 
 
 async def _hosts(
@@ -319,10 +321,11 @@ def _print_json(hosts: Sequence[Host]) -> None:
     import msgspec
 
     from cockpit.fleet.report import report
+    from cockpit.model.printable import escaped
 
     now = time.time()
     for host in hosts:
-        click.echo(msgspec.json.encode(report(host, now)))
+        click.echo(escaped(msgspec.json.encode(report(host, now)).decode()))
 
 
 def _print_table(hosts: Sequence[Host]) -> None:

@@ -222,7 +222,9 @@ def report_command(since: float, format_: str) -> None:
 def _print_json(value: object) -> None:
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    from cockpit.model.printable import escaped
+
+    click.echo(escaped(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()))
 
 
 def _print_table(table: object) -> None:

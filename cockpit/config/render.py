@@ -12,6 +12,7 @@ import msgspec
 
 from cockpit.config.problems import masked
 from cockpit.config.settings import Settings
+from cockpit.model.printable import escaped
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -58,8 +59,8 @@ def _value(value: Any, key: str = "") -> str:
 
 
 def _string(text: str) -> str:
-    """A basic string: JSON's escapes are TOML's, save for DEL, which TOML wants escaped."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A basic string: JSON's escapes are TOML's, save that TOML wants DEL escaped and knows no surrogate pairs."""
+    return escaped(json.dumps(text, ensure_ascii=False), pairs=False)
 
 
 def _without_defaults(struct: msgspec.Struct) -> dict[str, Any]:

@@ -25,6 +25,27 @@ def printable(text: str) -> str:
     return _UNSAFE.sub(_replace, text)
 
 
+def escaped(document: str, *, pairs: bool = True) -> str:
+    r"""A JSON document (`pairs=False`: a TOML one) with what no terminal should be sent as \u escapes.
+
+    To a parser it is the same document. Its own line breaks and tabs stay.
+    """
+    if document.isascii() and "\x7f" not in document:
+        return document
+
+    def escape(match: re.Match[str]) -> str:
+        char = match[0]
+        if char in "\n\t\r":
+            return char
+        code = ord(char)
+        if code <= 0xFFFF:
+            return f"\\u{code:04x}"
+        high, low = divmod(code - 0x10000, 0x400)
+        return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}" if pairs else f"\\U{code:08x}"
+
+    return _UNSAFE.sub(escape, document)
+
+
 def _replace(match: re.Match[str]) -> str:
     code = ord(match[0])
     if code in _PICTURES:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from cockpit.config.settings import Settings
+from cockpit.model.printable import escaped
 from cockpit.model.scope import Scope
 from cockpit.session.pane import Pane
 from cockpit.session.panes import build_panes
@@ -69,7 +70,7 @@ async def _take(
 def render(taken: Sequence[Taken], format: Format, *, colour: bool = False) -> str:
     """The report as text, ending with a newline."""
     if format == "json":
-        return msgspec.json.format(msgspec.json.encode(taking.to_snapshot(taken)), indent=2).decode() + "\n"
+        return escaped(msgspec.json.format(msgspec.json.encode(taking.to_snapshot(taken)), indent=2).decode()) + "\n"
     from cockpit.snapshot import document
 
     match format:

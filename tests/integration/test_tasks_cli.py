@@ -86,3 +86,14 @@ def test_a_reader_that_leaves_is_quiet(tmp_path: Path, ids: list[str]) -> None:
     assert process.stderr.read() == b""
     process.stderr.close()
     process.wait(60)
+
+
+def test_a_name_that_was_pasted_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "cockpit", "tasks", "show", "\x1b]52;c;aGk=\x07\u202e"],
+        env={**os.environ, "COCKPIT_STATE_DIR": str(tmp_path)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (
+        1,
+        "Error: there is no task ␛]52;c;aGk=␇; see: cockpit tasks list\n",
+    )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cockpit.model.printable import printable
+from cockpit.model.printable import escaped, printable
 
 ANY = st.text(st.characters(exclude_categories=()))
+SCALARS = st.text(st.characters(exclude_categories=("Cs",)))
 
 
 @given(ANY)
@@ -66,3 +69,14 @@ VISIBLE = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u089
 )
 def test_examples(text: str, expected: str) -> None:
     assert printable(text) == expected
+
+
+@given(SCALARS)
+def test_an_escaped_document_is_the_same_document_and_steers_nothing(text: str) -> None:
+    """Brackets of a document, its line breaks and tabs stay; what stands in its strings cannot reach a terminal."""
+    written = escaped(json.dumps({"a": [text]}, ensure_ascii=False, indent=1))
+    assert json.loads(written) == {"a": [text]}
+    lines = written.split("\n")
+    assert [printable(line) for line in lines] == lines
+    toml = escaped(f"a = {json.dumps(text, ensure_ascii=False)}", pairs=False)
+    assert tomllib.loads(toml) == {"a": text} and printable(toml) == toml
