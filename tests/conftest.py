@@ -13,7 +13,7 @@ REQUIRE = "COCKPIT_REQUIRE_SERVERS"
 
 @pytest.fixture(scope="session")
 def need() -> Callable[[str, str], str]:
-    """`need("sshd", "apt-get install openssh-server")` gives the program's path; a missing one is a skip, in CI a failure."""
+    """`need("sshd", "apt-get install openssh-server")` gives the path; a missing program is a skip, in CI a failure."""
 
     def find(program: str, install: str) -> str:
         path = shutil.which(program, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")

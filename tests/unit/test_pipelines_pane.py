@@ -8,6 +8,9 @@ from itertools import pairwise
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from cockpit.config.settings import PipelineSource, Settings
 from cockpit.listing.cells import row
 from cockpit.model import errors
@@ -18,8 +21,6 @@ from cockpit.pipelines.report import report
 from cockpit.pipelines.run import Run
 from cockpit.pipelines.views import LINE_CHARS, lines
 from cockpit.session import pipelines
-from hypothesis import given
-from hypothesis import strategies as st
 
 NOW = 1_700_000_000.0
 

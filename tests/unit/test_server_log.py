@@ -7,9 +7,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from cockpit.server.ci.log import LogFile, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from cockpit.server.ci.log import LogFile, read
 
 
 @settings(deadline=None, max_examples=60)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from cockpit.server.ci.pipeline_file import MOST_BYTES, BadPipeline, Step, parse
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cockpit.server.ci.pipeline_file import MOST_BYTES, BadPipeline, Step, parse
 
 
 def test_a_whole_file() -> None:

@@ -8,10 +8,11 @@ import json
 from typing import Any
 
 import pytest
-from cockpit.server.ci.checkout import full_ref
-from cockpit.server.ci.webhook import Ignored, Rejected, Wanted, check_headers, read
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cockpit.server.ci.checkout import full_ref
+from cockpit.server.ci.webhook import Ignored, Rejected, Wanted, check_headers, read
 
 SECRETS = {"acme/shop": "s3cret", "acme/secretless": ""}
 
