@@ -153,7 +153,11 @@ class MetricGrid(Widget, can_focus=True):
 
     @property
     def _across(self) -> int:
-        return max(1, min(max(1, len(self._panels)), (self.size.width + GAP) // (PANEL_CELLS + GAP)))
+        """Panels beside each other: as many as fit, then no more than the same number of rows needs."""
+        count = max(1, len(self._panels))
+        most = max(1, min(count, (self.size.width + GAP) // (PANEL_CELLS + GAP)))
+        rows = -(-count // most)
+        return -(-count // rows)
 
     @property
     def _panel_cells(self) -> int:

@@ -11,9 +11,9 @@ STEPS = 8
 
 
 def sparkline(points: Sequence[float | None], width: int, height: int = 1) -> list[str]:
-    """`height` rows of `width` cells, the top row first, the newest point on the right.
+    """`height` rows of `width` cells, the top row first, from the oldest point to the newest.
 
-    Scaled from the lowest to the highest finite point, the lowest one step high; a gap (None, NaN) is blank, +Inf is
+    Fewer points than cells are drawn wider. Scaled from the lowest to the highest finite point, the lowest one step high; a gap (None, NaN) is blank, +Inf is
     full, -Inf one step. More points than cells: each cell shows the highest of its points, so a spike is never lost.
     """
     if width <= 0 or height <= 0:
@@ -36,7 +36,7 @@ def _known(point: float | None) -> float | None:
 def _resampled(points: list[float | None], width: int) -> list[float | None]:
     count = len(points)
     if count <= width:
-        return points
+        return [points[place * count // width] for place in range(width)] if count else []
     cells: list[float | None] = []
     for place in range(width):
         bucket = points[place * count // width : (place + 1) * count // width]
