@@ -6,9 +6,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-SEVERITIES = ("critical", "page", "error", "warning", "info")
-"""From the worst on; any other word counts as less, and is shown as it is. "critical" and "page" weigh the same."""
 _WEIGHTS = {"critical": 0, "page": 0, "error": 1, "warning": 2, "info": 3}
+"""Of severities, the worst the least; any other word counts as less than these, and is shown as it is."""
 UNKNOWN = "unknown"
 
 Labels = tuple[tuple[str, str], ...]

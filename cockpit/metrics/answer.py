@@ -76,7 +76,6 @@ _matrix = msgspec.json.Decoder(_Matrix)
 _vector = msgspec.json.Decoder(_Vector)
 _numbers = msgspec.json.Decoder(list[float])
 _pairs = msgspec.json.Decoder(list[tuple[float, str]])
-_scalar = msgspec.json.Decoder(float)
 _text = msgspec.json.Decoder(str)
 
 

@@ -94,10 +94,6 @@ class PrometheusCatalogue:
             return ()
         return await self._once(f"values {label}", lambda client: _values(client, label))
 
-    async def range(self, query: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
-        """A range query as the library gives it: the yardstick for our own decoding."""
-        return await self._call(lambda client: _range(client, query, start, end, step))
-
     async def _once(self, name: str, ask: Callable[[Any], R]) -> R:
         kept = self._kept.get(name)
         if kept is not None and monotonic() - kept[0] < FRESH_SECONDS:
@@ -201,12 +197,3 @@ def _labels(client: Any) -> Sequence[str]:
 
 def _values(client: Any, label: str) -> Sequence[str]:
     return sorted(str(value) for value in client.get_label_values(label_name=label)[:NAMES_MOST])
-
-
-def _range(client: Any, query: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
-    from datetime import UTC, datetime
-
-    found: list[dict[str, Any]] = client.custom_query_range(
-        query, datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC), f"{step:g}"
-    )
-    return found

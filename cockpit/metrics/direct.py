@@ -35,7 +35,6 @@ THREAD_BYTES = 200_000
 KEEP_SECONDS = 3600.0
 """At least this long, so that a typed query finds something."""
 KEEP_MOST = 6 * 3600.0
-ACCEPT = "text/plain;version=0.0.4"
 
 
 class DirectAdapter:

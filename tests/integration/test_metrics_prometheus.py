@@ -17,6 +17,7 @@ from array import array
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -268,10 +269,20 @@ async def test_an_unchanged_answer_is_a_confirm(prometheus: Prometheus) -> None:
     assert kinds == ["Reset", "Confirm", "Confirm"]
 
 
+async def by_library(prometheus: Prometheus, query: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
+    """A range query as prometheus-api-client gives it."""
+    first, last = (datetime.fromtimestamp(instant, UTC) for instant in (start, end))
+    catalogue = PrometheusCatalogue(prometheus.source())
+    found: list[dict[str, Any]] = await catalogue._call(
+        lambda client: client.custom_query_range(query, first, last, f"{step:g}")
+    )
+    return found
+
+
 async def test_the_library_reads_the_same(prometheus: Prometheus) -> None:
     end, span = BEGIN + 3600.0, 3600.0
     found = await PrometheusAdapter(prometheus.source(), wall=lambda: end).explore("filled_total", span)
-    theirs = await PrometheusCatalogue(prometheus.source()).range("filled_total", end - span, end, found.step_seconds)
+    theirs = await by_library(prometheus, "filled_total", end - span, end, found.step_seconds)
     expected = {
         tuple(sorted(one["metric"].items())): [(float(t), float(v)) for t, v in one["values"]] for one in theirs
     }
@@ -338,7 +349,7 @@ async def test_the_catalogue_knows_names_labels_and_values(prometheus: Prometheu
     assert list(await catalogue.values("job")) in (["dead", "prometheus"], ["prometheus"])
     assert list(await catalogue.values("../no label")) == []
     with pytest.raises(errors.Refused, match="parse error"):
-        await catalogue.range("sum(", 0, 60, 15)
+        await by_library(prometheus, "sum(", 0, 60, 15)
     token = prometheus.folder / "wrong"
     token.write_text("wrong")
     with pytest.raises(errors.Denied, match="check the token"):

@@ -19,7 +19,6 @@ from cockpit.demo.kubernetes.recorder import Recorder
 from cockpit.demo.kubernetes.store import Key, Record, Store, parse_stamp
 
 BEHAVIOUR = "simulator.cockpit/behaviour"
-CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 10, 300  # seconds, as the kubelet's
 LAST_WORDS = {
     "crash": (
