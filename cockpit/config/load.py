@@ -19,6 +19,8 @@ from cockpit.config.settings import Settings
 
 PREFIX = "COCKPIT_"
 """COCKPIT_UI__THEME is ui.theme: every key that is one value and stands in no list has such a variable."""
+MOST_BYTES = 64 * 2**20
+"""Of a file: /dev/zero has no end."""
 _PATHS = frozenset({"kubeconfig", "known_hosts", "identity", "token_file", "webhook_secret_file", "data"})
 
 
@@ -37,7 +39,11 @@ class Source:
     def read(self) -> dict[str, Any]:
         """Blocking. Raises ConfigError."""
         try:
-            self.text = self.path.read_text(encoding="utf-8")
+            with open(self.path, "rb") as file:
+                said = file.read(MOST_BYTES + 1)
+            if len(said) > MOST_BYTES:
+                raise ConfigError(f"{self.path}: larger than {MOST_BYTES // 2**20} MiB; is it a configuration?")
+            self.text = said.decode("utf-8").replace("\r\n", "\n")
             return tomllib.loads(self.text)
         except FileNotFoundError as error:
             raise ConfigError(f"{self.path}: there is no such file; make one with: cockpit config init") from error
@@ -131,6 +137,13 @@ def _parts(name: str, text: str) -> list[str]:
     return text.split(os.pathsep) if name == "kubeconfig" else [text]
 
 
+def _whole(path: str, folder: Path) -> str:
+    try:
+        return str(folder / Path(path).expanduser())
+    except RuntimeError as error:
+        raise ConfigError(f"{path}: there is no such user here, so no home folder; write the path in full") from error
+
+
 def _walked(struct: msgspec.Struct, folder: Path) -> msgspec.Struct:
     """Relative paths are relative to the file. The name of an inventory is shown, so its `~` stays."""
     new: dict[str, object] = {}
@@ -141,9 +154,10 @@ def _walked(struct: msgspec.Struct, folder: Path) -> msgspec.Struct:
             case [msgspec.Struct(), *_] as many:
                 new[name] = [_walked(inner, folder) for inner in many]
             case str(text) if name in _PATHS and text:
-                new[name] = os.pathsep.join([str(folder / Path(part).expanduser()) for part in _parts(name, text)])
+                new[name] = os.pathsep.join([_whole(part, folder) for part in _parts(name, text)])
             case [*paths] if name == "inventories":
-                new[name] = [text if text.startswith("~") else str(folder / text) for text in paths]
+                whole = [_whole(text, folder) for text in paths]
+                new[name] = [text if text.startswith("~") else path for text, path in zip(paths, whole, strict=True)]
             case _:
                 pass
     return msgspec.structs.replace(struct, **new)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -39,16 +40,23 @@ def dotted(path: Path) -> str:
 
 def of_shape(data: Mapping[str, Any], model: type = Settings, path: Path = ()) -> Iterator[Problem]:
     """Unknown keys, missing keys, values of the wrong type, secrets in clear."""
-    hints = typing.get_type_hints(model)
+    hints, required = _keys(model)
     for name, value in data.items():
         here = (*path, name)
         if name not in hints:
             yield Problem(here, _unknown(name, hints))
             continue
         yield from _of_value(value, hints[name], here)
-    for field in msgspec.structs.fields(model):
-        if field.required and field.encode_name not in data:
-            yield Problem(path, f"the key {field.encode_name!r} is missing")
+    for name in required:
+        if name not in data:
+            yield Problem(path, f"the key {name!r} is missing")
+
+
+@functools.cache
+def _keys(model: type) -> tuple[Mapping[str, Any], Sequence[str]]:
+    """The type of each key, and which must be there. Kept: a file may name thousands of hosts."""
+    required = [field.encode_name for field in msgspec.structs.fields(model) if field.required]
+    return typing.get_type_hints(model), required
 
 
 def _of_value(value: Any, kind: Any, path: Path) -> Iterator[Problem]:

@@ -150,3 +150,19 @@ def test_the_template_is_valid_with_every_example_active(tmp_path: Path) -> None
     settings = read(tmp_path, active)
     assert settings.pods[0].production and settings.server.repositories[0].name == "acme/shop" and settings.keys
     assert read(tmp_path, HEADER + EXAMPLES) == load(tmp_path / "c.toml", environ=NOTHING)
+
+
+def test_a_home_that_nobody_has_is_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    for text in (
+        '[[pods]]\nname = "a"\nkubeconfig = "~nobody-of-that-name/c"',
+        '[fleet]\ninventories = ["~nobody-of-it/i"]',
+    ):
+        file.write_text(text)
+        with pytest.raises(ConfigError, match="no such user here"):
+            load(file, environ={})
+
+
+def test_a_file_without_an_end_is_refused() -> None:
+    with pytest.raises(ConfigError, match="larger than 64 MiB"):
+        load(Path("/dev/zero"), environ={})
