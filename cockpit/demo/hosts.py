@@ -7,7 +7,6 @@ process list and host name. Elsewhere the commands run with a private HOME, and 
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import os
 import shutil
@@ -23,6 +22,7 @@ from msgspec import Struct
 
 import cockpit
 from cockpit.demo.child import die_with_parent, ready_until_orphaned
+from cockpit.model.user import user_name
 
 WARNING = "commands run on this machine as you"
 READY_SECONDS = 30.0
@@ -153,7 +153,7 @@ class _Server:
             "name": self.spec.name,
             "address": "127.0.0.1",
             "port": self.port,
-            "user": getpass.getuser(),
+            "user": user_name(),
             "roles": list(self.spec.roles),
             "env": self.spec.env,
             "production": self.spec.production,

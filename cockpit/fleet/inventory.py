@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from cockpit.fleet import sshconfig
 from cockpit.fleet.knownhosts import stamp
 from cockpit.fleet.machine import Machine
 from cockpit.model import errors
+from cockpit.model.user import user_name
 
 CONFIG = "config"
 """The source of `[[fleet.hosts]]`."""
@@ -84,7 +84,7 @@ def _machine(host: settings.Host, source: str, fleet: settings.Fleet) -> Machine
         name=host.name,
         address="localhost" if host.transport == "local" and not host.address else address,
         port=host.port,
-        user=host.user or getpass.getuser(),
+        user=host.user or user_name(),
         identities=(str(Path(host.identity).expanduser()),) if host.identity else (),
         known_hosts=(str(Path(host.known_hosts).expanduser()),) if host.known_hosts else (),
         roles=tuple(host.roles),

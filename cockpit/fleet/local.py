@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
 import signal
 from typing import cast
 
 from cockpit.fleet.link import Channel
 from cockpit.model import errors
+from cockpit.model.user import home, login_shell
 
 
 class LocalRunning(asyncio.SubprocessProtocol):
@@ -56,8 +55,7 @@ class LocalLink:
 
     async def start(self, command: str) -> LocalRunning:
         """Each command leads a session of its own, as it would under sshd."""
-        user = pwd.getpwuid(os.getuid())
-        shell = user.pw_shell or "/bin/sh"
+        shell = login_shell()
         try:
             _, running = await asyncio.get_running_loop().subprocess_exec(
                 LocalRunning,
@@ -65,7 +63,7 @@ class LocalLink:
                 "-c",
                 command,
                 stdin=asyncio.subprocess.DEVNULL,
-                cwd=user.pw_dir,
+                cwd=home(),
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:

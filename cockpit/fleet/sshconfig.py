@@ -6,7 +6,6 @@ change where or how ssh connects becomes a note of the host.
 
 from __future__ import annotations
 
-import getpass
 import glob
 import os
 import re
@@ -17,6 +16,7 @@ from pathlib import Path
 from cockpit.fleet.knownhosts import admits
 from cockpit.fleet.machine import Machine
 from cockpit.model import errors
+from cockpit.model.user import user_name
 
 DEPTH = 16
 """Nested Includes, as in OpenSSH (READCONF_MAX_DEPTH)."""
@@ -181,8 +181,8 @@ def _resolve(parsed: Parsed, name: str, source: str) -> Machine:
     port = chosen.get("port", ("22",))[0]
     if not port.isdecimal() or not 0 < int(port) < 65536:
         unsupported, port = f"Port {port}", "22"
-    user = chosen.get("user", (getpass.getuser(),))[0]
-    tokens |= {"%h": address, "%p": port, "%r": user, "%u": getpass.getuser(), "%d": os.path.expanduser("~")}
+    user = chosen.get("user", (user_name(),))[0]
+    tokens |= {"%h": address, "%p": port, "%r": user, "%u": user_name(), "%d": os.path.expanduser("~")}
     files = chosen.get("userknownhostsfile", ("~/.ssh/known_hosts", "~/.ssh/known_hosts2"))
     return Machine(
         source=source,

@@ -8,7 +8,6 @@ unknown.
 from __future__ import annotations
 
 import asyncio
-import getpass
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from functools import partial
 from cockpit.config.problems import masked
 from cockpit.config.settings import PipelineSource
 from cockpit.model import errors
+from cockpit.model.user import user_name
 from cockpit.pipelines.connection import Connection, NothingDone, connect
 from cockpit.pipelines.run import Run
 from cockpit.pipelines.wire import IDEMPOTENCY_KEY, AttemptRequest, RunDetail, RunInfo, Taken, TriggerRequest
@@ -104,7 +104,7 @@ def _bind_trigger(sources: Mapping[str, PipelineSource], runs: Sequence[Run], in
     target = Target(f"pipelines/{source.name}/{repository}", repository, source.production, source.read_only)
     on = f" on {ref}" if ref else " on its default branch"
     sentence = f"Trigger a run of {repository}{on} in {source.name}"
-    request = TriggerRequest(repository=repository, ref=ref, actor=_user())
+    request = TriggerRequest(repository=repository, ref=ref, actor=user_name())
     return Job(
         action="pipelines.trigger",
         sentence=sentence,
@@ -254,7 +254,7 @@ async def _rerun(progress: Progress, connection: Connection, run: Run) -> None:
 
 
 async def _ask(connection: Connection, run: Run, verb: str) -> RunInfo:
-    request = AttemptRequest(attempt=run.attempt, actor=_user())
+    request = AttemptRequest(attempt=run.attempt, actor=user_name())
     return (await connection.post(f"/api/v1/runs/{run.id}/{verb}", request, Taken)).run
 
 
@@ -298,10 +298,3 @@ async def _on_its_way(what: str) -> AsyncIterator[None]:
         yield
     except asyncio.CancelledError as error:
         raise CancelUnconfirmed(what) from error
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""

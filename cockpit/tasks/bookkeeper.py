@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from msgspec.structs import replace
 
 from cockpit.model import clock
+from cockpit.model.user import user_name
 from cockpit.tasks import process, spills
 from cockpit.tasks.records import TaskRecord
 
@@ -154,11 +155,6 @@ def _told(call: Callable[[], object]) -> str:
 
 def _who() -> str:
     """The user, and who became it by sudo: "root (ops)"."""
-    import pwd
-
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        name = str(os.getuid())
+    name = user_name()
     real = os.environ.get("SUDO_USER", "")
     return f"{name} ({real})" if real and real != name else name

@@ -7,7 +7,6 @@ key, run), and warm (the connections are kept). CPU is of the client alone; the 
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 import resource
 import shutil
@@ -23,6 +22,7 @@ from pathlib import Path
 from cockpit.fleet.batch import Batch, Order
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.pool import Pool
+from cockpit.model.user import user_name
 from cockpit.tasks.action import State
 
 ADDRESSES = 16
@@ -64,7 +64,7 @@ def hosts(folder: Path, count: int) -> Iterator[list[Machine]]:
         for address in addresses[::ADDRESSES]:
             while socket.socket().connect_ex((address, port)):
                 time.sleep(0.02)
-        shared = {"port": port, "user": getpass.getuser(), "identities": (str(identity),), "known_hosts": (str(known),)}
+        shared = {"port": port, "user": user_name(), "identities": (str(identity),), "known_hosts": (str(known),)}
         yield [Machine("bench", address, address, **shared) for address in addresses]  # type: ignore[arg-type]
     finally:
         for daemon in daemons:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import getpass
 import hmac
 import os
 from pathlib import Path
@@ -13,6 +12,7 @@ from cockpit.fleet import inventory, knownhosts, sshconfig
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.roster import Roster
 from cockpit.model import errors
+from cockpit.model.user import user_name
 
 HOME = os.path.expanduser("~")
 KEY = base64.b64encode(b"\0\0\0\x0bssh-ed25519one").decode()
@@ -58,7 +58,7 @@ def test_the_first_value_wins_and_wildcards_give_no_host(tmp_path: Path) -> None
 def test_a_negated_pattern_leaves_a_host_out_of_a_block(tmp_path: Path) -> None:
     found = hosts(tmp_path, "Host web1 web2\n Port 1\nHost * !web1\n User only-two\n")
     assert found["web2"].user == "only-two"
-    assert found["web1"].user == getpass.getuser()
+    assert found["web1"].user == user_name()
 
 
 def test_what_is_not_honoured_is_said(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_toml_inventories_have_the_keys_of_the_configuration(tmp_path: Path) -> 
     fleet = Fleet(inventories=[str(path)], read_only=True)
     a, b = inventory.read(fleet, str(path)).machines
     assert (a.name, a.address, a.roles, a.production, a.read_only, a.user) == (
-        "a", "a", ("web",), True, True, getpass.getuser(),
+        "a", "a", ("web",), True, True, user_name(),
     )  # fmt: skip
     assert b.unsupported == "port 0"
 

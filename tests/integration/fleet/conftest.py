@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
 import os
 import signal
 import socket
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cockpit.fleet.machine import Machine
+from cockpit.model.user import user_name
 
 INSTALL = "apt-get install openssh-server"
 
@@ -99,7 +99,7 @@ class Sshd:
             "name": name,
             "address": "127.0.0.1",
             "port": self.port,
-            "user": getpass.getuser(),
+            "user": user_name(),
             "identities": (str(self.identity),),
             "known_hosts": (str(self.known_hosts),),
         }

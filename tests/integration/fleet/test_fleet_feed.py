@@ -198,3 +198,16 @@ async def test_a_cancelled_batch_is_cancelled_on_the_host(
         record = await task.done()
         assert record.state is State.CANCELLED
         assert not processes("sleep 44556677")
+
+
+async def test_a_user_without_an_entry_still_sees_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may be run as any number."""
+
+    def none(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", none)
+    monkeypatch.delenv("LOGNAME", raising=False)
+    monkeypatch.delenv("USER", raising=False)
+    async with live(Fleet(hosts=[Host(name="here", transport="local")])) as pane:
+        assert await pane.feed.until(lambda: state(pane, "config/here") == "up", 20)
