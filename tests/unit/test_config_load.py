@@ -48,6 +48,10 @@ def complaint(folder: Path, text: str) -> str:
             "write token_env (a variable's name), token_file or token_command",
         ),
         ('[[pods]]\nname="a"\n[[pods]]\nname="a"', "c.toml:4: pods[1].name: the name 'a' is taken by pods[0]"),
+        (
+            '[[server.repositories]]\nname="a/b"\nurl="x"\n[[server.repositories]]\nname="a/b"\nurl="y"',
+            "c.toml:5: server.repositories[1].name: the name 'a/b' is taken by server.repositories[0]",
+        ),
         ('[[fleet.hosts]]\nname="a"\nport=70000', "c.toml:3: fleet.hosts[0].port: 70000 is no port; write 1 to 65535"),
         ("[fleet]\ninterval = nan", "c.toml:2: fleet.interval: nan is no interval; write seconds above 0"),
         (
