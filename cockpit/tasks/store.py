@@ -77,7 +77,7 @@ def _wal(db: sqlite3.Connection) -> None:
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing; the writers of other processes wait."""
+    """All or nothing; the writers of other processes wait. A COMMIT that fails leaves nothing open."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield

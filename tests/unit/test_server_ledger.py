@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from cockpit.server.ci.ledger import INTERRUPTIONS, Conflict, Delivery, Ledger, NewRun, Unknown
-from cockpit.server.ci.schema import connect, transaction
+from cockpit.server.ci.schema import connect
+from cockpit.tasks.store import transaction
 
 NOW = 1_700_000_000.0
 

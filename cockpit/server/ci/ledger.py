@@ -19,7 +19,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from cockpit.pipelines.wire import AttemptInfo, RunDetail, RunInfo, RunList, StepInfo
-from cockpit.server.ci.schema import connect, run_of, snapshot, state_of, step_of, transaction
+from cockpit.server.ci.schema import connect, run_of, snapshot, state_of, step_of
+from cockpit.tasks.store import transaction
 
 INTERRUPTIONS = 10
 """So often in a row an attempt may be cut short by the server's end before the run is given up: a pipeline that takes

@@ -93,19 +93,6 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
 
 
 @contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing; a COMMIT that fails leaves nothing open either."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
-
-
-@contextmanager
 def snapshot(db: sqlite3.Connection) -> Iterator[None]:
     """Several looks at one state."""
     db.execute("BEGIN")
