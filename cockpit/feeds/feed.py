@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from types import MappingProxyType
@@ -116,6 +117,7 @@ class Feed(Generic[T]):
                 failure = _first_source_error(group)
             except Exception as error:
                 failure = error
+            _forget_cancels()
             now = self._steady()
             if now - started > HEALTHY_SECONDS:
                 attempt = 0
@@ -240,6 +242,18 @@ class Feed(Generic[T]):
 
     def _drop(self, keys: Iterable[str]) -> None:
         self._followers.drop([key for key in keys if self._items.pop(key, None) is not None])
+
+
+def _forget_cancels() -> None:
+    """A TaskGroup of the adapter that failed leaves a cancel counted in this task.
+
+    Before Python 3.11.3 the next asyncio.timeout takes that for a cancel of ours, and the source would never be read
+    again. A cancel that is really on its way is delivered all the same there.
+    """
+    task = asyncio.current_task()
+    if sys.version_info < (3, 11, 3) and task is not None:
+        while task.uncancel():
+            pass
 
 
 def _first_source_error(group: ExceptionGroup[Exception]) -> Exception:

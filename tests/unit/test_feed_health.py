@@ -201,6 +201,22 @@ async def test_the_cause_in_a_group_is_found() -> None:
         assert feed.overall.why == "key refused"
 
 
+async def test_it_comes_back_after_a_task_group_failed_in_the_adapter() -> None:
+    """Such a group leaves its cancel counted in the feed's task; before Python 3.11.3 that ended the feed for good."""
+
+    async def broken() -> None:
+        await asyncio.sleep(0)
+        raise errors.Unreachable("down")
+
+    async def watch() -> AsyncIterator[Change[Item]]:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(broken())
+        yield Confirm()
+
+    async with running(Source(watch, watch, steady("a"))) as feed:
+        assert await feed.until(lambda: isinstance(feed.overall, health.Live), WAIT)
+
+
 async def test_followers_merge_and_are_paced() -> None:
     start = asyncio.Event()
 
