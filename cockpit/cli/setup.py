@@ -28,7 +28,7 @@ class Setup:
         if self.config is not None:
             return self.config
         if named := os.environ.get(CONFIG_VARIABLE):
-            return Path(named).expanduser()
+            return Path(os.path.expanduser(named))
         return config_file() if config_file().is_file() else None
 
     def settings(self) -> Settings:

@@ -14,7 +14,7 @@ CONFIG_VARIABLE = "COCKPIT_CONFIG"
 def state_dir() -> Path:
     """The folder of the journal, the logs and the layout. It may not exist yet."""
     named = os.environ.get(STATE_VARIABLE)
-    return Path(named).expanduser() if named else Path(platformdirs.user_state_dir("cockpit", appauthor=False))
+    return Path(os.path.expanduser(named)) if named else Path(platformdirs.user_state_dir("cockpit", appauthor=False))
 
 
 def config_dir() -> Path:
