@@ -75,7 +75,7 @@ COLUMNS: tuple[Column[Pod], ...] = (
     ),
     Column("ready", "READY", 5, _ready, lambda p: (p.ready - p.total, p.total)),
     Column("status", "STATUS", 18, _status, lambda p: (_RANKS[tone(p)], p.status, p.namespace, p.name)),
-    Column("restarts", "RESTARTS", 14, _restarts, lambda p: (p.restarts, p.restarted or 0.0), clock=True, least=11),
+    Column("restarts", "RESTARTS", 14, _restarts, lambda p: (p.restarts, p.restarted or 0.0), clock=True, least=12),
     # By age, youngest first, as the text grows; unknown ages come last.
     Column(
         "age",

@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
+from textual.widgets.input import Selection
 
 from cockpit.model.printable import printable
 
@@ -150,7 +151,8 @@ class Prompt(Vertical):
         field = self.query_one(PromptInput)
         with field.prevent(Input.Changed):
             field.value = text
-        field.cursor_position = len(text)
+        # What was there is marked: typing replaces it, an arrow key keeps it.
+        field.selection = Selection(0, len(text)) if mode == "filter" else Selection.cursor(len(text))
         self.display = True
         self.complain("")
         self._offer(text)

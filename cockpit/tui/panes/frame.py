@@ -204,7 +204,7 @@ class PaneFrame(Vertical):
     def _say_state(self, overall: Health) -> None:
         pieces, again = cause_pieces(self.pane.feed) if self.pane is not None else ([], [])
         if not pieces and self.pane is not None and self.pane.notes:
-            pieces = [Piece(f"{GLYPHS[Tone.WARN]} {' · '.join(self.pane.notes)}", "warn")]
+            pieces = [Piece(" · ".join(self.pane.notes))]
         self._state_line.say(pieces, again)
         shown = bool(pieces)
         if self._state_line.display != shown:

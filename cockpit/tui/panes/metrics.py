@@ -73,11 +73,9 @@ def view(panel: Panel, *, stale: bool = False, named: bool = False) -> PanelView
 
     ranked = sorted(panel.series, key=_rank)
     drawn = tuple([_series(panel, series) for series in ranked[:MOST_SERIES]])
-    rest = len(ranked) - len(drawn) + panel.more
     title = f"{panel.title} · {panel.source}" if named else panel.title
-    if rest:
-        title += f" (top {len(drawn)} of {len(drawn) + rest})"
-    return PanelView(panel.key, title, panel.unit, panel.error or "", stale, drawn)
+    more = len(ranked) - len(drawn) + panel.more
+    return PanelView(panel.key, title, panel.unit, panel.error or "", stale, drawn, more)
 
 
 def _rank(series: Series) -> float:
@@ -95,5 +93,6 @@ def _series(panel: Panel, series: Series) -> SeriesView:
         place = round((at - panel.start) / panel.step_seconds)
         if 0 <= place < steps:
             values[place] = value
-    label = ", ".join(value for name, value in series.labels if name != "__name__") or series.legend or panel.query
+    label = ", ".join(value for name, value in series.labels if name != "__name__")
+    label = label or (series.legend if series.labels else panel.query)
     return SeriesView(label, tuple(values), series.value, series.low, series.high)

@@ -36,7 +36,9 @@ class TablePane(ListingPane):
     def details(self) -> list[Piece]:
         pieces = super().details()
         if self.table is not None and self.table.marks:
-            pieces.append(Piece(f"* {len(self.table.marks)} marked ", "accent"))
+            hidden = sum(self.table.listing.index(key) is None for key in self.table.marks)
+            aside = f", {hidden} hidden" if hidden else ""
+            pieces.append(Piece(f"* {len(self.table.marks)} marked{aside} ", "accent"))
         return pieces
 
     def toggle_wide(self) -> None:

@@ -100,8 +100,9 @@ class ConfirmScreen(CellModalScreen[bool]):
 
     @on(Input.Submitted, "#typed")
     def _submitted(self, event: Input.Submitted) -> None:
+        """The right word typed is the consent; enter need not be pressed twice."""
         if event.value.strip() == self.demanded:
-            self.query_one("#do").focus()
+            self.dismiss(True)
         else:
             self.query_one("#wrong").display = True
 

@@ -17,7 +17,7 @@ from cockpit.model.errors import SourceError
 from cockpit.model.printable import printable
 from cockpit.model.tone import GLYPHS, Tone
 from cockpit.tui.lines import Piece, ToneLine
-from cockpit.tui.panes.metrics import view
+from cockpit.tui.panes.metrics import MOST_SERIES, view
 from cockpit.tui.prompt import Candidate, Choices, PromptInput
 from cockpit.tui.terminal.compositor import CellScreen
 from cockpit.tui.widgets.metric_grid import MetricGrid
@@ -56,7 +56,7 @@ class ExploreScreen(CellScreen[None]):
         self._caret = ToneLine(classes="caret")
         self._said = ToneLine(classes="caret")
         self._hints = ToneLine(classes="screen-hints")
-        self.grid = MetricGrid(id="explored")
+        self.grid = MetricGrid(id="explored", most=MOST_SERIES)
 
     def compose(self) -> ComposeResult:
         yield self._head

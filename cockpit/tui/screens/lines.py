@@ -89,13 +89,17 @@ class LinesScreen(CellScreen[None]):
             async with aclosing(stream):
                 async for line in stream:
                     await self._take(line)
-            self.outcome = Piece("ended", "muted")
+            self.outcome = self.ended()
         except SourceError as error:
             self.outcome = Piece(f"{GLYPHS[Tone.BAD]} {error}", "bad")
+            self._waiting.append(self.outcome.text)
         self._hand_over()
-        if self.outcome.style == "bad":
-            self.view.append([self.outcome.text])
+        self.view.ended = True
         self.tell()
+
+    def ended(self) -> Piece:
+        """What is said once all lines are there."""
+        return Piece("ended", "muted")
 
     async def _take(self, line: str) -> None:
         if self.outcome.style == "busy":

@@ -10,6 +10,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 from cockpit.model.errors import SourceError
+from cockpit.model.tone import GLYPHS
 from cockpit.session.tasks import STATE_TONES, TASK_COLUMNS
 from cockpit.tasks.records import TaskRecord
 from cockpit.tui.lines import Piece
@@ -93,18 +94,26 @@ class OutputScreen(LinesScreen):
             record = self._tasks.records.get(self._key)
             if record is None:
                 continue
-            done = f" {record.done}/{record.total}" if record.total and not record.ended else ""
-            why = f": {record.why}" if record.why else ""
-            tone = STATE_TONES[record.state]
-            self.outcome = Piece(f"{record.state.replace('_', ' ')}{done}{why}", tone.value)
+            self.outcome = _outcome(record)
             self.tell()
             if record.ended:
                 return
+
+    def ended(self) -> Piece:
+        record = self._tasks.records.get(self._key)
+        return super().ended() if record is None else _outcome(record)
 
     def action_cancel(self) -> None:
         record = self._tasks.records.get(self._key)
         if record is not None:
             begin(self, partial(cancel, self.app, self._tasks, record), group="dialog")
+
+
+def _outcome(record: TaskRecord) -> Piece:
+    done = f" {record.done}/{record.total}" if record.total and not record.ended else ""
+    why = f": {record.why}" if record.why else ""
+    tone = STATE_TONES[record.state]
+    return Piece(f"{GLYPHS[tone]} {record.state.replace('_', ' ')}{done}{why}", tone.value)
 
 
 def open_output(app: App[Any], tasks: TaskManager, task_id: str) -> None:

@@ -96,6 +96,8 @@ class LineView(Widget, can_focus=True):
         super().__init__(id=id)
         self.buffer = LineBuffer(most_lines, most_bytes)
         self.following = follow
+        self.ended = False
+        """No more lines will come; there is nothing to follow."""
         self._wrap = wrap
         self._syntax = syntax
         self._top: Place = (0, 0)
@@ -152,7 +154,7 @@ class LineView(Widget, can_focus=True):
         parts = [f"{len(self.buffer):,} lines"]
         if self.buffer.dropped:
             parts.append(f"{self.buffer.dropped:,} earlier lines dropped")
-        if self.following:
+        if self.following and not self.ended:
             parts.append("following")
         if self._searched:
             parts.append(f"/{self._searched}" if self._hit is not None else f"/{self._searched}: not found")

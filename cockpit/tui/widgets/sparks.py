@@ -13,8 +13,9 @@ STEPS = 8
 def sparkline(points: Sequence[float | None], width: int, height: int = 1) -> list[str]:
     """`height` rows of `width` cells, the top row first, from the oldest point to the newest.
 
-    Fewer points than cells are drawn wider. Scaled from the lowest to the highest finite point, the lowest one step high; a gap (None, NaN) is blank, +Inf is
-    full, -Inf one step. More points than cells: each cell shows the highest of its points, so a spike is never lost.
+    Scaled from the lowest to the highest finite point, the lowest one step high; a gap (None, NaN) is blank, +Inf is
+    full, -Inf one step. Fewer points than cells are drawn wider; of more, each cell shows the highest of its points,
+    so a spike is never lost.
     """
     if width <= 0 or height <= 0:
         return [""] * max(0, height)

@@ -51,7 +51,7 @@ async def test_production_needs_the_name_typed(drive: Any, world: Any, thing: An
         await app.shows("that is not the name")
         assert app.app.screen.query_one("#do", Button).disabled
         await app.type("-precious")
-        await app.press("enter", "enter")
+        await app.press("enter")
         await app.until(lambda: app.world.done)
 
 
@@ -61,7 +61,7 @@ async def test_production_of_several_needs_the_count(drive: Any, world: Any, thi
         await app.press("space", "j", "space", "R")
         await app.shows("Type the count to confirm: 2")
         await app.type("2")
-        await app.press("enter", "enter")
+        await app.press("enter")
         await app.until(lambda: app.world.done)
 
 
@@ -170,7 +170,8 @@ async def test_the_drawer_shows_output_and_cancels(drive: Any) -> None:
         await app.press("x")
         await app.shows("Cancel this task?")
         await app.press("right", "enter")
-        await app.shows("cancelled")
+        await app.shows("○ cancelled")
+        await app.gone("following")
         await app.press("escape")
         await app.shows("Tasks 1")
         await app.press("t")
@@ -252,5 +253,6 @@ async def test_explore_shows_the_place_of_a_parse_error(drive: Any) -> None:
         await app.type(")")
         await app.shows("1 series")
         await app.gone("unclosed")
+        assert sum("█" in line for line in app.text.splitlines()) >= 6  # the chart takes the height
         await app.press("escape")
         await app.shows("pods-1")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from cockpit.model import errors
+from cockpit.model.tone import GLYPHS, Tone
 from cockpit.tui.state import Layout, PaneState
 
 
@@ -61,6 +63,32 @@ async def test_filter_is_live_and_says_what_is_wrong(drive: Any) -> None:
         await app.shows("4/5")
         await app.press("escape")
         await app.shows("fleet-1")
+
+
+async def test_a_filter_opened_again_is_replaced_by_typing(drive: Any) -> None:
+    async with drive() as app:
+        await app.press("slash", "2", "enter")
+        await app.shows("1/5", "/2")
+        await app.press("slash", "3", "enter")
+        await app.shows("1/5", "/3", "fleet-3")
+        await app.press("slash", "right", "9", "enter")
+        await app.shows("0/5", "/39")
+
+
+async def test_marks_that_a_filter_hides_are_counted(drive: Any) -> None:
+    async with drive() as app:
+        await app.press("space", "j", "space")
+        await app.shows("* 2 marked")
+        await app.press("slash", "2", "enter")
+        await app.shows("* 2 marked, 1 hidden")
+
+
+async def test_notes_are_no_warnings(drive: Any, world: Any, monkeypatch: Any) -> None:
+    pane = world.pane
+    monkeypatch.setattr(world, "pane", lambda name: replace(pane(name), notes=(f"{name} is read-only today",)))
+    async with drive() as app:
+        await app.shows("pods is read-only today")
+        assert GLYPHS[Tone.WARN] not in next(line for line in app.text.splitlines() if "is read-only today" in line)
 
 
 async def test_sort_by_command_and_reverse(drive: Any) -> None:
