@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -136,8 +137,10 @@ TestLife.settings = settings(max_examples=60, stateful_step_count=40, deadline=N
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(tmp_path / "ci.db", writer=True)
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    opened = Ledger(tmp_path / "ci.db", writer=True)
+    yield opened
+    opened.close()
 
 
 def test_a_late_worker_changes_nothing(ledger: Ledger) -> None:
