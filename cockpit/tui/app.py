@@ -107,7 +107,13 @@ class Cockpit(QuietCrash[int]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._leave_on_signal)
-        self.call_after_refresh(self._runner.start)
+        self.call_after_refresh(self._first_painted)
+
+    def _first_painted(self) -> None:
+        if not gc.isenabled():  # the command line switched it off for the start
+            gc.freeze()
+            gc.enable()
+        self._runner.start()
 
     # -- the session ---------------------------------------------------------------------------
 
