@@ -17,8 +17,8 @@ from cockpit.tui.app import Cockpit
 
 SIZE = (160, 45)
 SECONDS = 120.0
-FILLED_SECONDS = 20.0
-"""Of watching, so that the charts have something to show."""
+FILLED_SECONDS = 240.0
+"""Of watching, so that the charts are nearly full; they show five minutes."""
 PICTURES = {
     "overview": (),
     "fleet": ("1", "plus"),

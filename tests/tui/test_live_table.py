@@ -363,6 +363,20 @@ async def test_the_name_stays_under_a_sideways_scroll(running: Running) -> None:
         assert app.said[-1].column_id == "node"
 
 
+async def test_a_new_order_widens_where_there_is_room(running: Running) -> None:
+    async with running(3, (70, 8)) as (app, _):
+        await app.put(Row("000001", "a-much-longer-name-than-at-first"))
+        assert "…" in app.lines()[1]
+        app.table.widen()
+        app.table.sync()
+        assert "a-much-longer-name-than-at-first" in app.lines()[1]
+        before = app.lines()[0]
+        await app.listing.arrange(NAME, False, lambda row: row.key != "000001")
+        app.table.widen()
+        app.table.sync()
+        assert app.lines()[0] == before
+
+
 async def test_a_resize_fits_anew(running: Running) -> None:
     async with running(3, (60, 8)) as (app, pilot):
         await app.put(Row("000001", "a-much-longer-name-than-at-first"))

@@ -29,6 +29,7 @@ NAN, INF = math.nan, math.inf
         ([0, INF, 7, -INF], 4, 1, ["▁██▁"]),
         ([5, 5, 5], 3, 1, ["▄▄▄"]),
         ([0, 0, 0], 3, 1, ["▁▁▁"]),
+        ([0.095, 0.09500000000000001, 0.09499999999999999], 3, 1, ["▄▄▄"]),
         ([0, 15], 2, 2, [" █", "▁█"]),
         ([0, 0, 0, 9, 0, 0, 0, 0], 4, 1, ["▁█▁▁"]),
         ([None, None, 1, 2], 2, 1, [" ▁"]),
@@ -114,7 +115,7 @@ async def test_charts_take_the_height_there_is() -> None:
     async with app.run_test(size=(60, 21)):
         app.grid.show([panel(0, count=2)])
         heads = [y for y, line in enumerate(app.lines()) if "job" in line]
-        assert heads == [1, 10]
+        assert heads == [1, 11]
         assert sum("█" in line for line in app.lines()) > 10
 
 

@@ -176,9 +176,13 @@ class ListingPane(PaneFrame):
             while self._again:
                 self._again = False
                 await listing.arrange(self._sort, self._descending, self._accepts())
+            self.arranged()
             self._draw()
         except Exception:
             log.exception("the %s pane could not be sorted or filtered", self.NAME)
+
+    def arranged(self) -> None:
+        """Order or filter are others now."""
 
     # -- what others ask of it -----------------------------------------------------------------
 

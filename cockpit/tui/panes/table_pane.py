@@ -33,6 +33,10 @@ class TablePane(ListingPane):
         self.table.empty = empty
         self.table.sync()
 
+    def arranged(self) -> None:
+        if self.table is not None:
+            self.table.widen()
+
     def details(self) -> list[Piece]:
         pieces = super().details()
         if self.table is not None and self.table.marks:

@@ -219,6 +219,15 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         self._lay_out()
         self.sync()
 
+    def widen(self) -> None:
+        """Where there is room, give it to the rows now in view; nothing gets narrower. For a new order or filter."""
+        now = self._clock()
+        seen = natural(self._columns, (row(self._columns, item, now) for item in self.listing.window(0, self._body)))
+        wishes = [max(pair) for pair in zip(self._wishes, seen, strict=True)]
+        if wishes != self._wishes:
+            self._wishes = wishes
+            self._lay_out()
+
     def sync(self) -> None:
         """Bring the screen to the listing: refresh the cells that differ from what was painted."""
         rows = len(self.listing)

@@ -24,8 +24,8 @@ from cockpit.tui.widgets.table_lines import THUMB, thumb_span
 PANEL_CELLS = 38
 """A panel is at least so wide."""
 MOST_SERIES = 3
-TALLEST = 8
-"""Rows of one chart at most."""
+TALLEST = 16
+"""Rows of a chart from which on it asks for no more."""
 ROOMY = 50
 """A panel so wide has room for lowest and highest beside the chart."""
 GAP = 2
@@ -229,7 +229,7 @@ class MetricGrid(Widget, can_focus=True):
             return lines + _short_rows(shown, cells)
         for place, series in enumerate(shown):
             share = room // len(shown) + (place < room % len(shown))
-            lines += _series_rows(series, cells, min(TALLEST, share - 1))
+            lines += _series_rows(series, cells, share - 1)
         return lines
 
     # Painting

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 BLOCKS = " ▁▂▃▄▅▆▇█"
 STEPS = 8
 """Heights that one cell can show."""
+NOISE = 1e-9
+"""What differs by less, relative to the values, is the same: sums of floats differ in their last digits."""
 
 
 def sparkline(points: Sequence[float | None], width: int, height: int = 1) -> list[str]:
@@ -53,6 +55,6 @@ def _level(value: float | None, low: float, high: float, top: int) -> int:
         return top if value > 0 else 1
     # Halved, for high - low of two finite floats can overflow.
     span = high / 2 - low / 2
-    if span <= 0:
+    if span <= NOISE * max(abs(low), abs(high)):
         return max(1, top // 2) if value else 1
     return 1 + round((value / 2 - low / 2) / span * (top - 1))
