@@ -12,7 +12,8 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 
 from cockpit.tui.terminal.compositor import CellScreen
-from cockpit.tui.widgets.metric_grid import MetricGrid, PanelView, SeriesView
+from cockpit.tui.widgets.metric_grid import MetricGrid
+from cockpit.tui.widgets.panel_lines import PanelView, SeriesView
 from cockpit.tui.widgets.sparks import BLOCKS, sparkline
 
 NAN, INF = math.nan, math.inf

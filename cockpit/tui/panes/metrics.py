@@ -13,7 +13,8 @@ from cockpit.tui.panes.listing_pane import ListingPane
 if TYPE_CHECKING:
     from cockpit.listing.listing import Listing
     from cockpit.metrics.panel import Panel, Series
-    from cockpit.tui.widgets.metric_grid import MetricGrid, PanelView, SeriesView
+    from cockpit.tui.widgets.metric_grid import MetricGrid
+    from cockpit.tui.widgets.panel_lines import PanelView, SeriesView
 
 MOST_PANELS = 200
 MOST_SERIES = 12
@@ -69,7 +70,7 @@ class MetricsPane(ListingPane):
 
 def view(panel: Panel, *, stale: bool = False, named: bool = False) -> PanelView:
     """A panel as the grid draws it, the series with the highest current value first."""
-    from cockpit.tui.widgets.metric_grid import PanelView
+    from cockpit.tui.widgets.panel_lines import PanelView
 
     ranked = sorted(panel.series, key=_rank)
     drawn = tuple([_series(panel, series) for series in ranked[:MOST_SERIES]])
@@ -85,7 +86,7 @@ def _rank(series: Series) -> float:
 
 def _series(panel: Panel, series: Series) -> SeriesView:
     """Values on the panel's own steps, so that a missing one is a gap."""
-    from cockpit.tui.widgets.metric_grid import SeriesView
+    from cockpit.tui.widgets.panel_lines import SeriesView
 
     steps = round(panel.range_seconds / panel.step_seconds) + 1
     values: list[float | None] = [None] * steps

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
-from msgspec import Struct
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -16,46 +14,15 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from cockpit.model.printable import printable
-from cockpit.model.units import human_number
 from cockpit.tui.terminal.cells import fitted, width
-from cockpit.tui.widgets.sparks import sparkline
+from cockpit.tui.widgets.panel_lines import PanelView, Piece, least_rows, panel_rows, tallest_rows
 from cockpit.tui.widgets.table_lines import THUMB, thumb_span
 
 PANEL_CELLS = 38
 """A panel is at least so wide."""
 MOST_SERIES = 3
-TALLEST = 16
-"""Rows of a chart from which on it asks for no more."""
-ROOMY = 50
-"""A panel so wide has room for lowest and highest beside the chart."""
 GAP = 2
 CURSOR, CURSOR_ASIDE = "▌", "│"
-
-Piece: TypeAlias = tuple[str, str]
-"""(text, style name)"""
-
-
-class SeriesView(Struct, frozen=True):
-    """One line of a panel. None and NaN are gaps."""
-
-    label: str
-    values: tuple[float | None, ...]
-    last: float | None
-    minimum: float | None
-    maximum: float | None
-
-
-class PanelView(Struct, frozen=True):
-    """What one panel shows. Text from outside may come as it is."""
-
-    key: str
-    title: str
-    unit: str = ""
-    error: str = ""
-    stale: bool = False
-    series: tuple[SeriesView, ...] = ()
-    more: int = 0
-    """Series that there are besides."""
 
 
 class MetricGrid(Widget, can_focus=True):
@@ -170,25 +137,14 @@ class MetricGrid(Widget, can_focus=True):
         """Rows of each row of panels; what the least of all leaves over makes their charts taller."""
         across = self._across
         groups = [self._panels[first : first + across] for first in range(0, len(self._panels), across)]
-        heights = [max(self._least(panel) for panel in group) for group in groups]
-        most = [max(self._tallest(panel) for panel in group) for group in groups]
+        heights = [max(least_rows(panel, self._most) for panel in group) for group in groups]
+        most = [max(tallest_rows(panel, self._most) for panel in group) for group in groups]
         for _ in range(self.size.height - sum(heights) - len(heights) + 1):
             growing = [place for place in range(len(heights)) if heights[place] < most[place]]
             if not growing:
                 break
             heights[min(growing, key=lambda place: heights[place])] += 1
         return heights
-
-    def _shown(self, panel: PanelView) -> int:
-        return min(len(panel.series), self._most)
-
-    def _least(self, panel: PanelView) -> int:
-        """Title, error, and a line for each series; a lone one has a chart of its own below."""
-        count = self._shown(panel)
-        return 1 + bool(panel.error) + (count if count > 1 else 2 * count or int(not panel.error))
-
-    def _tallest(self, panel: PanelView) -> int:
-        return max(self._least(panel), 1 + bool(panel.error) + self._shown(panel) * (1 + TALLEST))
 
     def _all_rows(self) -> tuple[list[tuple[tuple[Piece, ...], ...]], list[int]]:
         """Every row of the grid as one tuple of pieces a panel, and where each row of panels begins."""
@@ -199,7 +155,7 @@ class MetricGrid(Widget, can_focus=True):
         starts: list[int] = []
         for place, height in enumerate(heights):
             panels = self._panels[place * across : (place + 1) * across]
-            group = [self._panel_rows(panel, cells, height) for panel in panels]
+            group = [panel_rows(panel, cells, height, self._most, self._mark(panel)) for panel in panels]
             if rows:
                 rows.append(())
             starts.append(len(rows))
@@ -207,30 +163,8 @@ class MetricGrid(Widget, can_focus=True):
                 rows.append(tuple(lines[y] if y < len(lines) else () for lines in group))
         return rows, starts
 
-    def _panel_rows(self, panel: PanelView, cells: int, height: int) -> list[tuple[Piece, ...]]:
-        chosen = panel.key == self.cursor
-        mark = (CURSOR if self.has_focus else CURSOR_ASIDE) if chosen else " "
-        shown, total = panel.series[: self._shown(panel)], len(panel.series) + panel.more
-        words = (
-            f"{len(shown)} of {total}" if total > len(shown) else "",
-            "stale" if panel.stale else "",
-            printable(panel.unit),
-        )
-        aside = "".join(f" {word}" for word in words if word)
-        title = fitted(printable(panel.title), max(0, cells - 1 - width(aside)))
-        tone = "warn" if panel.stale else "muted"
-        lines: list[tuple[Piece, ...]] = [((mark, "cursor"), (title, "title"), (aside, tone))]
-        if panel.error:
-            lines.append(((" ", ""), (fitted(f"✗ {printable(panel.error)}", cells - 1), "bad")))
-        if not shown and not panel.error:
-            lines.append(((fitted(" no data", cells), "muted"),))
-        room = height - len(lines)
-        if shown and room < 2 * len(shown):
-            return lines + _short_rows(shown, cells)
-        for place, series in enumerate(shown):
-            share = room // len(shown) + (place < room % len(shown))
-            lines += _series_rows(series, cells, share - 1)
-        return lines
+    def _mark(self, panel: PanelView) -> str:
+        return " " if panel.key != self.cursor else CURSOR if self.has_focus else CURSOR_ASIDE
 
     # Painting
 
@@ -372,38 +306,3 @@ class MetricGrid(Widget, can_focus=True):
     def action_activate(self) -> None:
         if self.cursor is not None:
             self.post_message(self.Activated(self, self.cursor))
-
-
-def _series_rows(series: SeriesView, cells: int, height: int) -> list[tuple[Piece, ...]]:
-    numbers = f" {_number(series.last)}  {_number(series.minimum)}…{_number(series.maximum)}"
-    room = max(0, cells - 1)
-    label = fitted(printable(series.label), max(0, room - width(numbers)))
-    head: tuple[Piece, ...] = ((" ", ""), (label, ""), (fitted(numbers, min(width(numbers), room)), "muted"))
-    return [head, *(((" ", ""), (row, "spark")) for row in sparkline(series.values, room, height))]
-
-
-def _short_rows(shown: Sequence[SeriesView], cells: int) -> list[tuple[Piece, ...]]:
-    """A line each: label, chart, the last value, and lowest and highest where there is room."""
-    labels = [printable(series.label) for series in shown]
-    last = [_number(series.last) for series in shown]
-    spans = [f"{_number(series.minimum)}…{_number(series.maximum)}" if cells >= ROOMY else "" for series in shown]
-    wide = max(map(width, spans)) + 2 if cells >= ROOMY else 0
-    named = min(max(map(width, labels)), cells // 3)
-    numbers = [f" {a.rjust(max(map(width, last)))}{b.rjust(wide)}" for a, b in zip(last, spans, strict=True)]
-    room = cells - 2 - named - width(numbers[0])
-    if room < 1:
-        return [((" ", ""), (fitted(label, cells - 1), "")) for label in labels]
-    return [
-        (
-            (" ", ""),
-            (fitted(label, named), ""),
-            (" ", ""),
-            (sparkline(series.values, room)[0], "spark"),
-            (said, "muted"),
-        )
-        for label, series, said in zip(labels, shown, numbers, strict=True)
-    ]
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else human_number(value)
