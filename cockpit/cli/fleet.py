@@ -158,10 +158,10 @@ def _conclude(ctx: click.Context, record: TaskRecord, printer: _Text | _Json) ->
     from cockpit.tasks.action import State
 
     _complain(summary(printer.results) if printer.results else record.why or str(record.state))
-    if record.state is State.SUCCEEDED:
-        ctx.exit(0)
     if printer.results and record.why:
         _complain(f"{record.state.replace('_', ' ')}: {record.why}")
+    if record.state is State.SUCCEEDED:
+        ctx.exit(0)
     ctx.exit(INTERRUPTED if record.state is State.CANCELLED else FAILED)
 
 

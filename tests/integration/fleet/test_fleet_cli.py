@@ -140,3 +140,22 @@ def test_list_looks_once_at_each_host(cockpit: Any) -> None:
     assert code == 0 and "web2" in out and "prod1" not in out and "connecting" in out
     code, out, _ = end(cockpit("fleet", "list"))
     assert "● up" in out and "✗ unreachable" in out
+
+
+def test_an_end_that_the_full_disk_does_not_take_is_told(tmp_path: Path, need: Callable[[str, str], str]) -> None:
+    need("bwrap", "apt-get install bubblewrap")
+    small = ["bwrap", "--dev-bind", "/", "/", "--size", str(256 * 1024), "--tmpfs", "/mnt"]
+    if subprocess.run([*small, "true"], capture_output=True).returncode:
+        pytest.skip("bwrap may not mount here")
+    config = tmp_path / "cockpit.toml"
+    config.write_text('[[fleet.hosts]]\nname = "here"\ntransport = "local"\n')
+    process = subprocess.Popen(
+        [*small, sys.executable, "-m", "cockpit", "fleet", "exec", "here", "--", "seq 1 450000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COCKPIT_CONFIG": str(config), "COCKPIT_STATE_DIR": "/mnt/state"},
+    )
+    code, out, err = end(process)
+    assert code == 0 and out.endswith("here: 450000\n")
+    assert "not recorded: /mnt/state/tasks/journal.db: the disk is full; free some space" in err
