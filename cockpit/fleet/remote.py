@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from cockpit.fleet.link import Chunk, Ending, Running
 from cockpit.fleet.machine import Machine
-from cockpit.fleet.pool import Pool
+from cockpit.fleet.pool import CHANNELS, Pool
 from cockpit.model import errors
 
 ANNOUNCE_BYTES = 64 * 1024
@@ -247,10 +247,29 @@ async def unbroken(work: Coroutine[Any, Any, _R]) -> _R:
     return task.result()
 
 
-async def answer(pool: Pool, machine: Machine, command: str, *, seconds: float, most_bytes: int = 65536) -> bytes:
-    """The output of a cheap command that changes nothing, without the safety of `sent`. Raises model.errors."""
+@asynccontextmanager
+async def _channel(pool: Pool, machine: Machine, seconds: float) -> AsyncIterator[None]:
+    """One of the host's channels. Raises errors.Unreachable when none gets free in time."""
+    channels = pool.channels(machine)
     try:
-        async with pool.channels(machine):
+        async with asyncio.timeout(seconds):
+            await channels.acquire()
+    except TimeoutError as error:
+        said = f"{machine.where} is busy with {CHANNELS} commands of yours; wait for one to end or cancel one"
+        raise errors.Unreachable(said) from error
+    try:
+        yield
+    finally:
+        channels.release()
+
+
+async def answer(pool: Pool, machine: Machine, command: str, *, seconds: float, most_bytes: int = 65536) -> bytes:
+    """The output of a cheap command that changes nothing, without the safety of `sent`. Raises model.errors.
+
+    `seconds` bound the answer, and before that the wait for a free channel.
+    """
+    try:
+        async with _channel(pool, machine, seconds):
             await pool.link(machine)
             async with asyncio.timeout(seconds):
                 running = await pool.start(machine, command)

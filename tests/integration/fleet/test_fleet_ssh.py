@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pytest
 from cockpit.fleet.batch import Batch, Order, Result
 from cockpit.fleet.knownhosts import HostKeyRefused
 from cockpit.fleet.machine import Machine
-from cockpit.fleet.pool import Pool
+from cockpit.fleet.pool import CHANNELS, Pool
 from cockpit.fleet.remote import answer, sent
 from cockpit.model import errors
 from cockpit.tasks.action import State
@@ -344,3 +344,12 @@ async def test_many_hosts_are_bounded_and_each_has_one_result(sshd: Any, pool: P
     results = await run(machines, "true")
     assert sorted(result.machine.name for result in results) == sorted(machine.name for machine in machines)
     assert all(result.state is State.SUCCEEDED for result in results)
+
+
+async def test_an_answer_does_not_wait_for_ever_for_a_free_channel(machine: Machine, pool: Pool) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(CHANNELS):
+            await stack.enter_async_context(pool.channels(machine))
+        with pytest.raises(errors.Unreachable, match="is busy with 7 commands"):
+            await answer(pool, machine, "true", seconds=0.2)
+    assert await answer(pool, machine, "echo ok", seconds=20) == b"ok\n"
