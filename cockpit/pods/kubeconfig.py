@@ -108,10 +108,10 @@ def _merged(path: str, where: str) -> dict[str, Any]:
             loaded = yaml.load(file.read_text(), loader)
         except FileNotFoundError:
             continue
-        except (OSError, UnicodeDecodeError) as error:
-            raise errors.Denied(f"{where}: cannot read {file}: {error}") from error
         except yaml.YAMLError as error:
-            raise errors.Denied(f"{where}: {file} is not YAML: {' '.join(str(error).split())[:200]}") from error
+            raise errors.Denied(f"{where}: {file} is not YAML{_place(error)}") from None
+        except (OSError, ValueError) as error:
+            raise errors.Denied(f"{where}: cannot read {file}: {error}") from error
         read = True
         if not isinstance(loaded, dict):
             raise errors.Denied(f"{where}: {file} is not a kubeconfig")
@@ -129,6 +129,12 @@ def _merged(path: str, where: str) -> dict[str, Any]:
     if not read:
         raise errors.Denied(f"{where}: {path} is missing; set kubeconfig in [[pods]] or log in to the cluster")
     return merged
+
+
+def _place(error: Exception) -> str:
+    """Where, and not what: the words of the parser quote the file, and with it a token."""
+    mark = getattr(error, "problem_mark", None)
+    return "" if mark is None else f": see line {mark.line + 1}, column {mark.column + 1}"
 
 
 def _absolute(entry: dict[str, Any], folder: Path) -> dict[str, Any]:

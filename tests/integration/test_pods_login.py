@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import sys
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -197,6 +198,31 @@ async def test_a_plugin_that_does_not_help(
     with pytest.raises(errors.Denied, match=said) as caught:
         await read(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", ["hush\nhush", "hush\r\nX-Other: hush", "hush\u00e9", "hush\x00hush"])
+@pytest.mark.parametrize("way", ["token", "tokenFile", "plugin"])
+async def test_a_token_that_no_header_can_carry_is_not_quoted(
+    sim: Simulator, caplog: pytest.LogCaptureFixture, way: str, bad: str
+) -> None:
+    caplog.set_level("DEBUG")
+    if way == "plugin":
+        path = exec_user(sim, printing(f"{{'token': {bad!r}}}"))
+    else:
+        path = rewritten(sim, {"token": bad} if way == "token" else {"tokenFile": "secret"})
+        (path.parent / "secret").write_bytes(bad.encode())
+    with pytest.raises(errors.Denied, match="characters that no token has") as caught:
+        await read(path)
+    assert "hush" not in caplog.text + "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("bad", ["hush: hush", "*hush", "!hush x", "'hush", "@hush"])
+async def test_a_token_that_breaks_the_yaml_is_not_quoted(tmp_path: Path, bad: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(f"users:\n- name: me\n  user:\n    token: {bad}\n")
+    with pytest.raises(errors.Denied, match=r"is not YAML: see line [4-6], column") as caught:
+        await read(path)
+    assert "hush" not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_a_cancelled_login_ends_the_plugin(sim: Simulator) -> None:
