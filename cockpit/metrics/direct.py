@@ -130,7 +130,7 @@ class DirectAdapter:
     async def _evaluate(
         self, expression: selector.Expression, history: History, now: float, end: float
     ) -> tuple[dict[Labels, float], int]:
-        """Bring the history up to `end`; the values now, and how many series there are."""
+        """Bring the history up to `end`; the values now, and how many series have any."""
         chosen = [pair for pair in self._samples.rings.items() if expression.selector.admits(pair[0])]
         columns: dict[Labels, Column] = {}
         current: dict[Labels, float] = {}
@@ -148,7 +148,8 @@ class DirectAdapter:
                 await asyncio.sleep(0)
                 turn = perf_counter() + answer.SLICE_SECONDS
         history.merge(since, end, columns.values())
-        return current, len(chosen)
+        shown = len(columns.keys() | current.keys() | history.columns.keys())
+        return current, shown + max(0, len(chosen) - SERIES_MOST) if shown else 0
 
 
 def page_url(url: str) -> str:

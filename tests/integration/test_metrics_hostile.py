@@ -237,6 +237,9 @@ async def test_a_large_page_does_not_stop_the_loop() -> None:
         assert len(found.series) == 155 and found.more == 0
         whole = await adapter.explore("x", 60.0)
         assert (len(whole.series), whole.more) == (1000, 14_000)
+        for query in ('rate(x{pod="web-5"}[1m])', "rate(x[1m])"):
+            first = await adapter.explore(query, 60.0)
+            assert (first.series, first.more) == ((), 0), "a page that was read once has no rate yet"
 
 
 @pytest.mark.parametrize("direct", [False, True])
