@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TypeAlias
 
@@ -61,5 +62,10 @@ def state(health: Health) -> str:
 
 
 def worst(healths: Iterable[Health]) -> Health | None:
-    """The one to show for several sources; None when there are none."""
-    return max(healths, key=lambda health: _ORDER.index(type(health)), default=None)
+    """The one to show for several sources, of equals the one confirmed longest ago; None when there are none."""
+    return max(healths, key=_badness, default=None)
+
+
+def _badness(health: Health) -> tuple[int, float]:
+    confirmed = getattr(health, "confirmed", 0.0)
+    return _ORDER.index(type(health)), math.inf if confirmed is None else -confirmed

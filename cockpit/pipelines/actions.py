@@ -54,7 +54,7 @@ def pipelines_actions(sources: Mapping[str, PipelineSource]) -> tuple[Action[Run
         ),
         Action(
             id="pipelines.cancel",
-            title="Cancel",
+            title="Cancel run",
             key="X",
             risk=Risk.DISRUPTIVE,
             bind=partial(_bind, sources, "pipelines.cancel", "Cancel", Risk.DISRUPTIVE, _cancel),

@@ -282,11 +282,17 @@ def _focusable(widget: Widget) -> bool:
     return widget.can_focus
 
 
+QUIET_SECONDS = 30.0
+
+
 def state_pieces(overall: Health) -> list[Piece]:
-    """The state in two words: "● live", "▲ stale 3m"."""
+    """The state in two words: "● live", "▲ stale 3m"; a live source that has been quiet for long shows its age too."""
     tone = STATE_TONES[type(overall)]
     text = health.state(overall)
     match overall:
+        case Live(confirmed=confirmed):
+            age = clock.steady() - confirmed
+            text += f" {human_duration(age)}" if age >= QUIET_SECONDS else ""
         case Stale(confirmed=float() as confirmed) | Denied(confirmed=float() as confirmed):
             text += f" {human_duration(clock.steady() - confirmed)}"
         case _:

@@ -14,6 +14,7 @@ from textual.widgets import Button, Input, Static
 from cockpit.model.printable import printable
 from cockpit.model.tone import GLYPHS, Tone
 from cockpit.tasks.action import Job, Risk
+from cockpit.tui.screens.sure import refusal
 from cockpit.tui.terminal.compositor import CellModalScreen
 
 _WORDS = {
@@ -76,7 +77,7 @@ class ConfirmScreen(CellModalScreen[bool]):
                 yield field
                 yield Static(f"that is not {what}", id="wrong", classes="wrong", markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Cancel", id="cancel", compact=True)
+                yield Button(refusal(self.verb), id="cancel", compact=True)
                 yield Button(self.verb, id="do", compact=True, disabled=bool(self.demanded))
 
     def on_mount(self) -> None:

@@ -15,6 +15,11 @@ from cockpit.model.printable import printable
 from cockpit.tui.terminal.compositor import CellModalScreen
 
 
+def refusal(verb: str) -> str:
+    """What the button says that does nothing: where the deed itself is a cancel, "Cancel" could mean either."""
+    return "Leave it" if verb.lower().startswith("cancel") else "Cancel"
+
+
 class SureScreen(CellModalScreen[bool]):
     """True: yes."""
 
@@ -37,7 +42,7 @@ class SureScreen(CellModalScreen[bool]):
             with VerticalScroll(id="targets", can_focus=False):
                 yield Static("\n".join(f"  {printable(line)}" for line in self._about), markup=False)
             with Horizontal(classes="buttons"):
-                yield Button("Cancel", id="cancel", compact=True)
+                yield Button(refusal(self._verb), id="cancel", compact=True)
                 yield Button(self._verb, id="do", compact=True)
 
     def on_mount(self) -> None:
