@@ -87,7 +87,7 @@ def sandbox_works() -> bool:
         return False
     probe = [*sandbox("probe"), sys.executable, "-c", "import cockpit.demo.child"]
     try:
-        done = subprocess.run(probe, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, env=_environment())
+        done = subprocess.run(probe, stdin=subprocess.DEVNULL, capture_output=True, timeout=10, env=_environment())
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
