@@ -182,3 +182,13 @@ async def test_any_size(size: tuple[int, int]) -> None:
         assert all(app.grid.render_line(y).cell_length == size[0] for y in range(size[1]))
         app.grid.show([])
         assert all(app.grid.render_line(y).cell_length == size[0] for y in range(size[1]))
+
+
+async def test_a_long_hint_is_wrapped_whole() -> None:
+    hint = 'nothing to read; write [[metrics]] with name = "prod" and url = "http://localhost:9090"'
+    app = GridApp()
+    async with app.run_test(size=(40, 8)):
+        app.grid.empty = hint
+        app.grid.show([])
+        shown = " ".join(" ".join(app.grid.render_line(y).text for y in range(8)).split())
+        assert shown == hint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -173,7 +174,9 @@ class MetricGrid(Widget, can_focus=True):
             return
         rows, starts = self._all_rows()
         if not rows and self._empty:
-            rows = [(), (((fitted(f"  {self._empty}", self.size.width), "muted"),),)]
+            room = self.size.width
+            said = textwrap.wrap(self._empty, max(1, room - 4))
+            rows = [(), *((((fitted(f"  {line}", room), "muted"),),) for line in said)]
         height = self.size.height
         if starts:
             row = self._place() // self._across
