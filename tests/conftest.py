@@ -6,9 +6,16 @@ import os
 import shutil
 from collections.abc import Callable
 
+import hypothesis
 import pytest
 
 REQUIRE = "COCKPIT_REQUIRE_SERVERS"
+
+# A time is never asserted: a loaded machine is no counterexample.
+hypothesis.settings.register_profile(
+    "cockpit", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("cockpit")
 
 
 @pytest.fixture(scope="session")

@@ -197,9 +197,16 @@ def _proxy(server: str, cluster: Mapping[str, Any], where: str) -> str | None:
     proxy = str(cluster.get("proxy-url") or "")
     if not proxy and not _is_loopback(host) and not proxy_bypass(host):
         proxy = getproxies().get(address.scheme, "")
-    if proxy and urlsplit(proxy).scheme not in ("http", "https"):
-        raise errors.Refused(f"{where}: the proxy {urlsplit(proxy).scheme}://{urlsplit(proxy).hostname} is not http")
-    return proxy or None
+    if not proxy:
+        return None
+    try:
+        scheme, proxy_host = urlsplit(proxy).scheme, urlsplit(proxy).hostname
+    except ValueError:
+        # Its text may hold a password: neither said nor chained.
+        raise errors.Refused(f"{where}: proxy-url is not a URL; write http://HOST:PORT") from None
+    if scheme not in ("http", "https"):
+        raise errors.Refused(f"{where}: the proxy {scheme}://{proxy_host} is not http")
+    return proxy
 
 
 def _is_loopback(host: str) -> bool:

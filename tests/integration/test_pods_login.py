@@ -265,6 +265,10 @@ async def test_the_kubeconfigs_proxy_is_used(sim: Simulator) -> None:
     path.write_text(path.read_text().replace("http://127.0.0.1:9", "socks5://127.0.0.1:9"))
     with pytest.raises(errors.Refused, match="is not http"):
         await read(path)
+    path.write_text(path.read_text().replace("socks5://127.0.0.1:9", "http://me:hunter2@[127.0.0.1:9"))
+    with pytest.raises(errors.Refused, match="proxy-url is not a URL") as refused:
+        await read(path)
+    assert "hunter2" not in "".join(traceback.format_exception(refused.value))
 
 
 async def test_an_authority_that_did_not_sign_is_denied(sim: Simulator, tmp_path: Path) -> None:
