@@ -14,6 +14,8 @@ from cockpit.model.changes import Delta, T
 
 SLICE_SECONDS = 0.005
 """Work before other tasks get a turn."""
+RUN = 1000
+"""Entries that are sorted in one go."""
 MERGE = 2000
 """Entries of each of two runs that are merged in one go."""
 BULK = 2000
@@ -142,9 +144,10 @@ class Listing(Generic[T]):
                 pair = (_ordered(sort_key(item)), key)
                 entry[key] = pair
                 runs[-1].append(pair)
-            if count % 256 == 255 and perf_counter() > turn:
+            if len(runs[-1]) == RUN:
                 runs[-1].sort()
                 runs.append([])
+            if count % 256 == 255 and perf_counter() > turn:
                 await asyncio.sleep(0)
                 turn = perf_counter() + SLICE_SECONDS
         runs[-1].sort()
