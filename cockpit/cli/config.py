@@ -50,7 +50,7 @@ def init_command(force: bool) -> None:
 
     path = _wanted(_setup())
     found = discover.quick()
-    repository = remote(Path.cwd())
+    repository = remote()
     hint = f"\n# The git remote of the folder this was made in: {repository}\n" if repository else ""
     text = f"{HEADER}\n{toml(found, whole=False)}{hint}{EXAMPLES}"
     try:

@@ -32,13 +32,14 @@ async def sources(url: str = URL) -> list[PipelineSource]:
     return [PipelineSource(name="localhost", url=url, token_env=TOKEN_VARIABLE if TOKEN_VARIABLE in os.environ else "")]
 
 
-def remote(folder: Path) -> str:
+def remote(folder: Path | None = None) -> str:
     """The git remote of a working directory as "host/owner/name", "" when there is none. Blocking; never raises.
 
-    User and password that may stand in its url are left out.
+    None: the one of this process, which may be gone. User and password that may stand in its url are left out.
     """
     try:
-        root = next((each for each in (folder, *folder.parents) if (each / ".git" / "config").is_file()), None)
+        start = folder or Path.cwd()
+        root = next((each for each in (start, *start.parents) if (each / ".git" / "config").is_file()), None)
         text = "" if root is None else (root / ".git" / "config").read_text(errors="replace")
     except OSError:
         return ""
