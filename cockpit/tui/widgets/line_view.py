@@ -20,6 +20,7 @@ from textual.widget import Widget
 
 from cockpit.tui.terminal.cells import width
 from cockpit.tui.widgets.line_buffer import MOST_BYTES, MOST_LINES, LineBuffer, breaks
+from cockpit.tui.widgets.part_style import part_style
 
 PAINT_SECONDS = 0.1
 """New lines are painted at most so often."""
@@ -276,12 +277,7 @@ class LineView(Widget, can_focus=True):
     def _style(self, name: str) -> Style:
         style = self._tones.get(name)
         if style is None:
-            style = self.rich_style
-            if name:
-                part = self.get_component_rich_style(f"lines--{name}", partial=True)
-                colour = None if part.color is None or part.color.is_default else part.color
-                style = style + Style(color=colour, bold=part.bold, reverse=part.reverse)
-            self._tones[name] = style
+            style = self._tones[name] = part_style(self, f"lines--{name}" if name else "")
         return style
 
     def notify_style_update(self) -> None:

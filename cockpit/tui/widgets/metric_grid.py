@@ -17,6 +17,7 @@ from textual.widget import Widget
 from cockpit.model.printable import printable
 from cockpit.tui.terminal.cells import fitted, width
 from cockpit.tui.widgets.panel_lines import PanelView, Piece, least_rows, panel_rows, tallest_rows
+from cockpit.tui.widgets.part_style import part_style
 from cockpit.tui.widgets.table_lines import THUMB, thumb_span
 
 PANEL_CELLS = 38
@@ -239,12 +240,7 @@ class MetricGrid(Widget, can_focus=True):
     def _style(self, name: str) -> Style:
         style = self._tones.get(name)
         if style is None:
-            style = self.rich_style
-            if name:
-                part = self.get_component_rich_style(f"grid--{name}", partial=True)
-                colour = None if part.color is None or part.color.is_default else part.color
-                style = style + Style(color=colour, bold=part.bold, reverse=part.reverse)
-            self._tones[name] = style
+            style = self._tones[name] = part_style(self, f"grid--{name}" if name else "")
         return style
 
     def notify_style_update(self) -> None:
