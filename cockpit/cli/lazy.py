@@ -10,11 +10,14 @@ import click
 
 
 class LazyGroup(click.Group):
-    """Subcommands are `cockpit.cli.<name>.command`. Their one-line help stands here, so `--help` imports none."""
+    """Subcommands are `<package>.<name>.command`. Their one-line help stands here, so `--help` imports none."""
 
-    def __init__(self, *args: object, subcommands: Mapping[str, str], **kwargs: object) -> None:
+    def __init__(
+        self, *args: object, subcommands: Mapping[str, str], package: str = "cockpit.cli", **kwargs: object
+    ) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         self._subcommands = subcommands
+        self._package = package
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._subcommands)
@@ -22,7 +25,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._subcommands:
             return None
-        command: click.Command = importlib.import_module(f"cockpit.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"{self._package}.{cmd_name}").command
         _take_shared_options(command)
         return command
 

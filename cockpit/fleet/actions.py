@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from cockpit.fleet.batch import TIMEOUT_SECONDS, Batch, Order, Result, summary
+from cockpit.fleet.engine.link import Chunk
 from cockpit.fleet.host import Host
-from cockpit.fleet.link import Chunk
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.roster import Roster
+from cockpit.fleet.run.batch import TIMEOUT_SECONDS, Batch, Order, Result, summary
 from cockpit.fleet.selection import fold
 from cockpit.model import errors
 from cockpit.tasks.action import Action, CancelUnconfirmed, Input, Job, Progress, Risk, State, Target

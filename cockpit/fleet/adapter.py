@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from cockpit.fleet import host as states
 from cockpit.fleet import look
+from cockpit.fleet.engine.remote import answer
 from cockpit.fleet.host import Host, unseen
-from cockpit.fleet.knownhosts import HostKeyRefused, stamp
 from cockpit.fleet.machine import Machine
-from cockpit.fleet.remote import answer
 from cockpit.fleet.roster import Roster
+from cockpit.fleet.trust.knownhosts import HostKeyRefused, stamp
 from cockpit.model import errors
 from cockpit.model.changes import Change, Confirm, Reset, Upsert
 

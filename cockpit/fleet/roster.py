@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Mapping
 
 from cockpit.config import settings
-from cockpit.fleet import inventory, selection
-from cockpit.fleet.inventory import Contents
+from cockpit.fleet import selection
+from cockpit.fleet.engine.pool import Pool
+from cockpit.fleet.inventory import read as inventory
+from cockpit.fleet.inventory.read import Contents
 from cockpit.fleet.machine import Machine
-from cockpit.fleet.pool import Pool
 from cockpit.model import errors
 
 

@@ -7,9 +7,9 @@ import shlex
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
+from cockpit.fleet.engine.remote import sent
 from cockpit.fleet.host import Host
 from cockpit.fleet.machine import Machine
-from cockpit.fleet.remote import sent
 from cockpit.fleet.roster import Roster
 from cockpit.listing.views import View
 from cockpit.model import errors

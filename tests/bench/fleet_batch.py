@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cockpit.fleet.batch import Batch, Order
+from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.machine import Machine
-from cockpit.fleet.pool import Pool
+from cockpit.fleet.run.batch import Batch, Order
 from cockpit.model.user import user_name
 from cockpit.tasks.action import State
 

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.fleet import look
-from cockpit.fleet.batch import Result, summary
 from cockpit.fleet.columns import COLUMNS, search
 from cockpit.fleet.host import Host, unseen
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.report import report
+from cockpit.fleet.run.batch import Result, summary
 from cockpit.listing.cells import row
 from cockpit.model.tone import Tone
 from cockpit.tasks.action import State

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from cockpit.config.settings import Fleet, Host
-from cockpit.fleet import inventory, knownhosts, sshconfig
+from cockpit.fleet.inventory import read as inventory
+from cockpit.fleet.inventory import sshconfig
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.roster import Roster
+from cockpit.fleet.trust import knownhosts
 from cockpit.model import errors
 from cockpit.model.user import user_name
 

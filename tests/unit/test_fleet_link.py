@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from cockpit.fleet import link
-from cockpit.fleet.link import Channel
+from cockpit.fleet.engine import link
+from cockpit.fleet.engine.link import Channel
 
 
 async def everything(channel: Channel) -> bytes:

@@ -15,8 +15,8 @@ import pytest
 from cockpit.config.settings import Fleet, Host
 from cockpit.demo import hosts as demo
 from cockpit.demo.children import Child
-from cockpit.fleet.batch import Batch, Order, Result
 from cockpit.fleet.roster import Roster
+from cockpit.fleet.run.batch import Batch, Order, Result
 from cockpit.tasks.action import State
 
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from cockpit.fleet.batch import Batch, Order, Result
-from cockpit.fleet.knownhosts import HostKeyRefused
+from cockpit.fleet.engine.pool import CHANNELS, Pool
+from cockpit.fleet.engine.remote import answer, sent
 from cockpit.fleet.machine import Machine
-from cockpit.fleet.pool import CHANNELS, Pool
-from cockpit.fleet.remote import answer, sent
+from cockpit.fleet.run.batch import Batch, Order, Result
+from cockpit.fleet.trust.knownhosts import HostKeyRefused
 from cockpit.model import errors
 from cockpit.tasks.action import State
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from cockpit.fleet.link import Link, NotSent, Running
-from cockpit.fleet.local import LocalLink
+from cockpit.fleet.engine.link import Link, NotSent, Running
+from cockpit.fleet.engine.local import LocalLink
 from cockpit.fleet.machine import Machine
 from cockpit.model import errors
 
@@ -24,9 +24,9 @@ CHANNELS = 7
 
 
 def _import() -> ModuleType:
-    from cockpit.fleet import engine
+    from cockpit.fleet.engine import ssh
 
-    return engine
+    return ssh
 
 
 class _Slot:
@@ -92,9 +92,9 @@ class Pool:
             if machine.transport == "local":
                 slot.link = LocalLink()
             else:
-                engine = await asyncio.to_thread(_import)
+                ssh = await asyncio.to_thread(_import)
                 async with self._gate:
-                    slot.link = await engine.connect(machine, seconds=self._connect_seconds)
+                    slot.link = await ssh.connect(machine, seconds=self._connect_seconds)
             return slot.link
 
     async def drop(self, machine: Machine, link: Link) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 from typing import cast
 
-from cockpit.fleet.link import Channel
+from cockpit.fleet.engine.link import Channel
 from cockpit.model import errors
 from cockpit.model.user import home, login_shell
 

@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from cockpit.config import settings
-from cockpit.fleet import sshconfig
-from cockpit.fleet.knownhosts import stamp
+from cockpit.fleet.inventory import sshconfig
 from cockpit.fleet.machine import Machine
+from cockpit.fleet.trust.knownhosts import stamp
 from cockpit.model import errors
 from cockpit.model.user import user_name
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import asyncssh
 
-from cockpit.fleet.knownhosts import Entry, HostKeyRefused, Known, lookup, refusal, stamp
-from cockpit.fleet.link import Channel, NotSent
+from cockpit.fleet.engine.link import Channel, NotSent
 from cockpit.fleet.machine import Machine
+from cockpit.fleet.trust.knownhosts import Entry, HostKeyRefused, Known, lookup, refusal, stamp
 from cockpit.model import errors
 
 CIPHERS = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr"

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from cockpit.fleet.link import Chunk, Ending, Running
+from cockpit.fleet.engine.link import Chunk, Ending, Running
+from cockpit.fleet.engine.pool import CHANNELS, Pool
 from cockpit.fleet.machine import Machine
-from cockpit.fleet.pool import CHANNELS, Pool
 from cockpit.model import errors
 
 ANNOUNCE_BYTES = 64 * 1024

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
-from cockpit.fleet.link import Chunk, Ending
+from cockpit.fleet.engine.link import Chunk, Ending
+from cockpit.fleet.engine.pool import Pool
+from cockpit.fleet.engine.remote import Remote, sent
 from cockpit.fleet.machine import Machine
-from cockpit.fleet.pool import Pool
-from cockpit.fleet.remote import Remote, sent
 from cockpit.model import errors
 from cockpit.tasks.action import State
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cockpit.fleet.knownhosts import admits
 from cockpit.fleet.machine import Machine
+from cockpit.fleet.trust.knownhosts import admits
 from cockpit.model import errors
 from cockpit.model.user import user_name
 

@@ -1,0 +1,20 @@
+"""`cockpit fleet`: the hosts as they are now, and what is done on many of them."""
+
+from __future__ import annotations
+
+import click
+
+from cockpit.cli.lazy import LazyGroup
+
+SUBCOMMANDS = {
+    "list": "The hosts and how they are.",
+    "exec": "Run a command on many hosts.",
+}
+
+
+@click.group("fleet", cls=LazyGroup, package="cockpit.cli.fleet", subcommands=SUBCOMMANDS)
+def command() -> None:
+    """List the hosts, or run a command on many of them.
+
+    PATTERN is names, ranges, roles and fields: web[01-20] @db env=staging '*' with commas between; !NAME takes away.
+    """
