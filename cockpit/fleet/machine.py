@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
 
 class Machine(Struct, frozen=True):
-    """Resolved from an inventory: paths are whole, nothing is left to look up."""
+    """Resolved from an inventory: paths are whole, tokens are expanded, nothing is left to look up."""
 
     source: str
     """The inventory that names it."""
@@ -18,14 +18,34 @@ class Machine(Struct, frozen=True):
     user: str = ""
     identities: tuple[str, ...] = ()
     """Private key files, the first that fits; none: the agent, then the usual keys in ~/.ssh."""
+    certificates: tuple[str, ...] = ()
+    """OpenSSH certificate files (CertificateFile), beside `<identity>-cert.pub`, which is always looked for."""
+    identities_only: bool = False
+    """Offer `identities` alone, not what else the agent holds (IdentitiesOnly)."""
+    agent: str = "SSH_AUTH_SOCK"
+    """The agent's socket: a path, "SSH_AUTH_SOCK" for the variable's, "" for none (IdentityAgent)."""
     known_hosts: tuple[str, ...] = ()
+    host_key_alias: str = ""
+    """The name to look up in known_hosts instead of the address (HostKeyAlias)."""
+    unknown_keys: Literal["ask", "accept"] = "ask"
+    """What to do with a host that known_hosts does not name; "accept" writes it down (accept-new). A changed key is
+    refused whatever stands here."""
+    jumps: tuple[Machine, ...] = ()
+    """The hosts to go through, the first hop first (ProxyJump). They have no jumps of their own."""
+    proxy_command: str = ""
+    """Run by /bin/sh; its stdin and stdout are the connection (ProxyCommand). Never together with `jumps`."""
+    connect_seconds: float | None = None
+    """None: as the pool has it (ConnectTimeout)."""
     roles: tuple[str, ...] = ()
+    """Roles, and the groups of an inventory that has groups: what `@role` selects."""
     env: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Other facts of the inventory, sorted by name: what `rack=b7` selects."""
     transport: Literal["ssh", "local"] = "ssh"
     production: bool = False
     read_only: bool = False
     unsupported: str = ""
-    """Why it cannot be reached directly ("ProxyJump"): it is listed, never connected."""
+    """Why it cannot be reached ("PKCS11Provider"): it is listed, never connected."""
     notes: tuple[str, ...] = ()
     """What its configuration asks and cockpit does not do."""
 
@@ -38,6 +58,14 @@ class Machine(Struct, frozen=True):
     def lock(self) -> str:
         """The target's key in locks and in the journal; a name stands for one machine in the whole fleet."""
         return f"fleet/{self.name}"
+
+    @property
+    def route(self) -> tuple[Any, ...]:
+        """What a kept connection depends on: two machines of one route share it."""
+        hops = tuple([hop.route for hop in self.jumps])
+        login = (self.identities, self.certificates, self.identities_only, self.agent)
+        trust = (self.known_hosts, self.host_key_alias, self.unknown_keys)
+        return (self.transport, self.user, self.address, self.port, login, trust, hops, self.proxy_command)
 
     @property
     def where(self) -> str:

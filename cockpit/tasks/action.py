@@ -59,6 +59,10 @@ class Retry(Struct, frozen=True):
 class Progress(Protocol):
     """What a running job may say. None of it blocks; `drained` is the back-pressure."""
 
+    @property
+    def id(self) -> str:
+        """The task's id: what a domain keeps of the run goes by the same name."""
+
     def say(self, line: str, *, target: str = "") -> None:
         """One line of output; `target` is the name of the target it belongs to."""
 
@@ -101,6 +105,8 @@ class Job:
     retry: Retry = field(default_factory=Retry)
     preview: tuple[str, ...] = ()
     """What a dry-run prints: the exact effects, a line each."""
+    live: object = None
+    """The domain's own view of the run while it goes on; a screen that knows its type shows it instead of lines."""
 
 
 class CancelUnconfirmed(Exception):

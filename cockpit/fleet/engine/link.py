@@ -129,11 +129,32 @@ class Channel:
         return True
 
 
+class Terminal(Struct, frozen=True):
+    """What a shell draws on."""
+
+    kind: str
+    """As $TERM has it."""
+    columns: int
+    rows: int
+
+
 class Running(Protocol):
-    """A command that was started over a link."""
+    """A command or a shell that was started over a link."""
 
     @property
     def channel(self) -> Channel: ...
+
+    def write(self, data: bytes) -> None:
+        """Input. Dropped once the other side has closed."""
+
+    async def room(self) -> None:
+        """Wait while much of the input has not been taken: call it between large writes."""
+
+    def eof(self) -> None:
+        """The input ends."""
+
+    def resize(self, terminal: Terminal) -> None:
+        """A shell's terminal has another size."""
 
     def close(self) -> None:
         """Let go of it; does not stop the command on the other side."""
@@ -145,10 +166,13 @@ class Link(Protocol):
     @property
     def alive(self) -> bool: ...
 
-    async def start(self, command: str) -> Running:
-        """Run a command line by the login shell, its input empty.
+    async def start(self, command: str, *, feed: bool = False) -> Running:
+        """Run a command line by the login shell, its input empty or, with `feed`, what is written.
 
         Raises NotSent, and errors.Unreachable, Refused or UnknownOutcome.
         """
+
+    async def shell(self, terminal: Terminal) -> Running:
+        """The user's login shell on a terminal of its own. Its two streams are one. Raises what `start` does."""
 
     async def close(self) -> None: ...

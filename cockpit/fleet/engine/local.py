@@ -6,7 +6,7 @@ import asyncio
 import signal
 from typing import cast
 
-from cockpit.fleet.engine.link import Channel
+from cockpit.fleet.engine.link import Channel, Terminal
 from cockpit.model import errors
 from cockpit.model.user import home, login_shell
 
@@ -16,6 +16,8 @@ class LocalRunning(asyncio.SubprocessProtocol):
 
     def __init__(self) -> None:
         self.channel = Channel(self._pause)
+        self._room = asyncio.Event()
+        self._room.set()
         self._transport: asyncio.SubprocessTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -31,13 +33,38 @@ class LocalRunning(asyncio.SubprocessProtocol):
         else:
             self.channel.ended(status=code)
 
+    def pause_writing(self) -> None:
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        self._room.set()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._room.set()
         self.channel.closed(str(exc) if exc is not None else "")
+
+    def write(self, data: bytes) -> None:
+        if (pipe := self._input()) is not None:
+            pipe.write(data)
+
+    async def room(self) -> None:
+        await self._room.wait()
+
+    def eof(self) -> None:
+        if (pipe := self._input()) is not None:
+            pipe.close()
+
+    def resize(self, terminal: Terminal) -> None:
+        """A command has no terminal."""
 
     def close(self) -> None:
         """Closes the pipes; kills the child itself when it still runs."""
         if self._transport is not None:
             self._transport.close()
+
+    def _input(self) -> asyncio.WriteTransport | None:
+        pipe = self._transport.get_pipe_transport(0) if self._transport is not None else None
+        return None if pipe is None or pipe.is_closing() else cast("asyncio.WriteTransport", pipe)
 
     def _pause(self, stop: bool) -> None:
         assert self._transport is not None
@@ -53,7 +80,7 @@ class LocalLink:
 
     alive = True
 
-    async def start(self, command: str) -> LocalRunning:
+    async def start(self, command: str, *, feed: bool = False) -> LocalRunning:
         """Each command leads a session of its own, as it would under sshd."""
         shell = login_shell()
         try:
@@ -62,13 +89,16 @@ class LocalLink:
                 shell,
                 "-c",
                 command,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE if feed else asyncio.subprocess.DEVNULL,
                 cwd=home(),
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
             raise errors.Refused(f"cannot run {shell}: {error}") from error
         return running
+
+    async def shell(self, terminal: Terminal) -> LocalRunning:
+        raise errors.Refused("this machine has your own shell; there is nothing to connect to")
 
     async def close(self) -> None:
         """Nothing is kept."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from cockpit.fleet.engine.link import Link, NotSent, Running
+from cockpit.fleet.engine.link import Link, NotSent, Running, Terminal
 from cockpit.fleet.engine.local import LocalLink
 from cockpit.fleet.machine import Machine
 from cockpit.model import errors
@@ -24,9 +24,9 @@ CHANNELS = 7
 
 
 def _import() -> ModuleType:
-    from cockpit.fleet.engine import ssh
+    from cockpit.fleet.engine import connect
 
-    return ssh
+    return connect
 
 
 class _Slot:
@@ -56,15 +56,20 @@ class Pool:
             if not self._users:
                 await self._close()
 
-    async def start(self, machine: Machine, command: str) -> Running:
-        """Run a command line on the machine. A connection that had died unnoticed is replaced once: nothing was sent.
+    async def start(self, machine: Machine, command: str, *, feed: bool = False) -> Running:
+        """Run a command line on the machine, see Link.start. Raises model.errors."""
+        return await self._opened(machine, lambda link: link.start(command, feed=feed))
 
-        Raises model.errors.
-        """
+    async def shell(self, machine: Machine, terminal: Terminal) -> Running:
+        """A shell on the machine, see Link.shell. Raises model.errors."""
+        return await self._opened(machine, lambda link: link.shell(terminal))
+
+    async def _opened(self, machine: Machine, start: Callable[[Link], Awaitable[Running]]) -> Running:
+        """A connection that had died unnoticed is replaced once: nothing was sent."""
         for last in (False, True):
             link = await self.link(machine)
             try:
-                return await link.start(command)
+                return await start(link)
             except NotSent as error:
                 await self.drop(machine, link)
                 if last:
@@ -92,9 +97,9 @@ class Pool:
             if machine.transport == "local":
                 slot.link = LocalLink()
             else:
-                ssh = await asyncio.to_thread(_import)
+                engine = await asyncio.to_thread(_import)
                 async with self._gate:
-                    slot.link = await ssh.connect(machine, seconds=self._connect_seconds)
+                    slot.link = await engine.connect(machine, seconds=self._connect_seconds)
             return slot.link
 
     async def drop(self, machine: Machine, link: Link) -> None:
@@ -105,8 +110,7 @@ class Pool:
         await link.close()
 
     def _slot(self, machine: Machine) -> _Slot:
-        way = (machine.transport, machine.user, machine.address, machine.port, machine.identities, machine.known_hosts)
-        return self._slots.setdefault(way, _Slot())
+        return self._slots.setdefault(machine.route, _Slot())
 
     async def _close(self) -> None:
         links = [slot.link for slot in self._slots.values() if slot.link is not None]
