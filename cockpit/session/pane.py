@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 
 from msgspec import Struct
 
@@ -22,6 +22,31 @@ def _no_moments(_: Iterable[object], __: float) -> Iterable[Moment]:
 
 def _never(_: object) -> bool:
     return False
+
+
+def _always(_: object) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Drill(Generic[T]):
+    """A table inside a row: the units of a host. Its feed runs while the table is open, and only then."""
+
+    id: str
+    """"fleet.units": the binding id, and the word after `:`."""
+    title: str
+    key: str
+    open: Callable[[T], Pane[Any]]
+    """A new pane for this item, whose feed has not been run yet. No I/O."""
+    disabled: Callable[[T], str | None] = _always
+    """Why it cannot be opened for this item, or None."""
+    commands: tuple[tuple[str, str, str], ...] = ()
+    """(id, keys, title) of the views and actions of the panes it opens: `[keys]` may name them before any is open."""
+
+    @property
+    def name(self) -> str:
+        """The `name` of the panes it opens: "units"."""
+        return self.id.rpartition(".")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +71,7 @@ class Pane(Generic[T]):
     """The name that `*` scopes all panes to."""
     actions: tuple[Action[T], ...] = ()
     views: tuple[View[T], ...] = ()
+    drills: tuple[Drill[T], ...] = ()
     moments: Callable[[Iterable[T], float], Iterable[Moment]] = _no_moments
     """(items, since in Unix seconds) -> what happened to them since then."""
     pending: Callable[[T], bool] = _never
