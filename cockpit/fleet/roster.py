@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cockpit.config import settings
 from cockpit.fleet import selection
 from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.inventory import read as inventory
+from cockpit.fleet.host import Host
 from cockpit.fleet.inventory.read import Contents
 from cockpit.fleet.machine import Machine
 from cockpit.model import errors
@@ -40,6 +41,16 @@ class Roster:
     def select(self, expression: str) -> tuple[Machine, ...]:
         """See selection.select. Raises errors.Refused."""
         return selection.select(expression, self.machines)
+
+    def of(self, hosts: Sequence[Host]) -> tuple[Machine, ...]:
+        """The machines of these rows, as the inventories have them now. Raises errors.Refused."""
+        now = self.machines
+        gone = [host.name for host in hosts if host.name not in now]
+        if gone:
+            raise errors.Refused(f"{selection.fold(gone)}: no longer in the inventory")
+        if not hosts:
+            raise errors.Refused("no host is named; mark some, or write web[1-3], @role, env=prod")
+        return tuple(now[host.name] for host in hosts)
 
     async def read(self, source: str) -> tuple[Machine, ...]:
         """Read an inventory anew and give its machines, without those that an earlier one names.
