@@ -13,7 +13,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from cockpit.listing.views import View
-    from cockpit.session.pane import Pane
+    from cockpit.session.pane import Drill, Pane
     from cockpit.tasks.action import Action
 
 Place: TypeAlias = Literal["main", "table", "grid", "lines", "tasks", "pane"]
@@ -167,16 +167,23 @@ def _is_character_name(name: str) -> bool:
 
 
 def commands(panes: Mapping[str, Pane[Any]]) -> tuple[Command, ...]:
-    """The app's commands, then the views and actions of every pane."""
+    """The app's commands, then the views, drills and actions of every pane, then what the drills' own panes offer."""
     own = [
         Command(*entry, entry[2], "pane", pane.name)
         for pane in panes.values()
-        for entry in (*_named(pane.views), *_named(pane.actions))
+        for entry in (*_named(pane.views), *_named(pane.drills), *_named(pane.actions))
+    ]
+    own += [
+        Command(*entry, entry[2], "pane", drill.name)
+        for pane in panes.values()
+        for drill in pane.drills
+        for entry in drill.commands
+        if drill.name not in panes
     ]
     return (*COMMANDS, *own, *(command for command in OWN if command.pane in panes))
 
 
-def _named(entries: Iterable[View[Any]] | Iterable[Action[Any]]) -> list[tuple[str, str, str]]:
+def _named(entries: Iterable[View[Any]] | Iterable[Drill[Any]] | Iterable[Action[Any]]) -> list[tuple[str, str, str]]:
     return [(entry.id, entry.key, entry.title) for entry in entries]
 
 
@@ -222,10 +229,11 @@ def clashes(panes: Mapping[str, Pane[Any]], keys: Mapping[str, str]) -> list[str
     names = bound(panes, keys)
     every = commands(panes)
     found: list[str] = []
+    owners = dict.fromkeys([*panes, *(command.pane for command in every if command.pane)])
     for place in ("table", "grid"):
         around = [command for command in every if command.place in ("main", place)]
         found += _clashing([], around, names, keys)
-        for pane in panes:
+        for pane in owners:
             if (pane in GRID_PANES) == (place == "grid"):
                 found += _clashing([command for command in every if command.pane == pane], around, names, keys)
     for place in ("lines", "tasks"):

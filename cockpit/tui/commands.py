@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from cockpit.config.places import config_file
-from cockpit.session.catalogue import GRID_PANES, OWN, Command
+from cockpit.session.catalogue import GRID_PANES, OWN, Command, Place
 from cockpit.tui.deeds import why_not
 from cockpit.tui.keymap import shown
 from cockpit.tui.prompt import Candidate
@@ -18,8 +18,11 @@ from cockpit.tui.screens.help import HelpLine, HelpScreen
 from cockpit.tui.screens.palette import PaletteScreen
 
 if TYPE_CHECKING:
-    from cockpit.session.pane import Pane
+    from cockpit.listing.views import View
+    from cockpit.session.pane import Drill, Pane
+    from cockpit.tui.screens.keyed import KeyedScreen
     from cockpit.tui.screens.main import MainScreen
+    from cockpit.tui.screens.pane_keys import PaneKeys
 
 log = logging.getLogger(__name__)
 
@@ -41,32 +44,59 @@ class Offer(Struct, frozen=True):
     disabled: str = ""
 
 
-def offers(main: MainScreen) -> list[Offer]:
-    """Everything that can be done here and now: the pane's own first."""
-    keymap, app, frame = main.cockpit.keymap, main.cockpit, main.current
-    found: list[Offer] = []
-    for command in keymap.commands(frame.NAME):
-        if command.place == "pane":
-            run_it = _quiet(partial(frame.action_run, command.id))
-            why = disabled(main, command)
-            found.append(Offer(command.id, command.title, run_it, keymap.shown(command.id), disabled=why))
-    found += [
-        Offer(each.NAME, f"Go to the {each.NAME} pane", _quiet(partial(main.go, each)), str(each.number))
-        for each in main.frames
+def of_pane(screen: PaneKeys, around: Sequence[Offer] = ()) -> list[Offer]:
+    """What can be done in the current pane of the screen, here and now: the pane's own, then what is around it."""
+    keymap, frame = screen.cockpit.keymap, screen.current
+    found = [
+        Offer(
+            command.id,
+            command.title,
+            _quiet(partial(frame.action_run, command.id)),
+            keymap.shown(command.id),
+            disabled=disabled(screen, command),
+        )
+        for command in keymap.commands(frame.NAME)
+        if command.place == "pane"
     ]
-    found += [
-        Offer("sort", "Sort by a column", main.sort_by, keymap.shown("app.sort"), frame.sort_choices, "COLUMN"),
-        Offer("scope", "Narrow all panes to a name; nothing clears it", main.scope_to, keymap.shown("app.scope"),
-              takes="NAME"),
-        Offer("filter", "Show only the rows with a text", main.filter_by, keymap.shown("app.filter"), takes="TEXT"),
+    sort = Offer("sort", "Sort by a column", screen.sort_by, keymap.shown("app.sort"), frame.sort_choices, "COLUMN")
+    return [*found, *around, sort, *of_app(screen)]
+
+
+def of_app(screen: KeyedScreen) -> list[Offer]:
+    """What every screen offers that has the key for it."""
+    keymap, app = screen.cockpit.keymap, screen.cockpit
+    found = [
+        Offer("filter", "Show only the rows with a text", screen.filter_by, keymap.shown("app.filter"), takes="TEXT"),
         Offer("theme", "Change the colours", app.use_theme, "", lambda: [(name, "") for name in app.theme_names()],
               "NAME"),
     ]  # fmt: skip
-    for command in keymap.commands(frame.NAME):
+    for command in keymap.commands():
         word = command.id.partition(".")[2]
-        if command.place == "main" and command.shown and word not in ("sort", "scope", "filter"):
-            action = getattr(main, f"action_{word}")
+        action = getattr(screen, f"action_{word}", None)
+        if command.place == "main" and command.shown and word not in ("sort", "scope", "filter") and action is not None:
             found.append(Offer(word, command.tooltip, _quiet(action), keymap.shown(command.id)))
+    return found
+
+
+def of_main(main: MainScreen) -> list[Offer]:
+    """What only the screen with all panes offers."""
+    found = [
+        Offer(each.NAME, f"Go to the {each.NAME} pane", _quiet(partial(main.go, each)), str(each.number))
+        for each in main.frames
+    ]
+    key = main.cockpit.keymap.shown("app.scope")
+    return [*found, Offer("scope", "Narrow all panes to a name; nothing clears it", main.scope_to, key, takes="NAME")]
+
+
+def of_place(screen: KeyedScreen, place: Place, why_not: Callable[[str], str]) -> list[Offer]:
+    """What only screens of this kind offer. `why_not` is given the id of a command."""
+    keymap = screen.cockpit.keymap
+    found: list[Offer] = []
+    for command in keymap.commands():
+        if command.place == place and command.shown:
+            action = getattr(screen, f"action_{command.id.partition('.')[2]}")
+            why = why_not(command.id)
+            found.append(Offer(command.id, command.tooltip, _quiet(action), keymap.shown(command.id), disabled=why))
     return found
 
 
@@ -80,30 +110,31 @@ def _quiet(deed: Callable[[], object]) -> Callable[[str], str | None]:
     return run
 
 
-def disabled(main: MainScreen, command: Command) -> str:
-    """Why a view or an action of the current pane cannot be used on what is chosen."""
-    pane = main.current.pane
+def disabled(screen: PaneKeys, command: Command) -> str:
+    """Why a view, a drill or an action of the current pane cannot be used on what is chosen."""
+    pane = screen.current.pane
     if pane is None:
         return "still starting"
     try:
-        return _why_not(main, pane, command)
+        return _why_not(screen, pane, command)
     except Exception as error:
         log.exception("whether %s can be used is not known", command.id)
         return f"defect in cockpit: {error!r}; see the log"
 
 
-def _why_not(main: MainScreen, pane: Pane[Any], command: Command) -> str:
-    items = main.current.chosen()
-    action = main.cockpit.keymap.action(pane.name, command.id)
+def _why_not(screen: PaneKeys, pane: Pane[Any], command: Command) -> str:
+    items = screen.current.chosen()
+    action = screen.cockpit.keymap.action(pane.name, command.id)
     if action is not None:
         return why_not(pane, action, items)
     if command in OWN:
         return ""
-    view = next((view for view in pane.views if view.id == command.id), None)
-    current = main.current.current()
-    if view is None or current is None:
+    ways: list[View[Any] | Drill[Any]] = [*pane.views, *pane.drills]
+    way = next((way for way in ways if way.id == command.id), None)
+    current = screen.current.current()
+    if way is None or current is None:
         return "no row is chosen"
-    return view.disabled(current) or ""
+    return way.disabled(current) or ""
 
 
 def complete(typed: str, offered: Sequence[Offer]) -> list[Candidate]:
@@ -125,14 +156,13 @@ def complete(typed: str, offered: Sequence[Offer]) -> list[Candidate]:
     ]
 
 
-def run(typed: str, main: MainScreen) -> str | None:
+def run(typed: str, offered: Sequence[Offer]) -> str | None:
     """Do what was typed; why not, or None. A word may be cut short while it stays unique."""
     word, _, rest = typed.strip().partition(" ")
     if not word:
         return None
     if word == "q":
         word = "quit"
-    offered = offers(main)
     matching = [offer for offer in offered if offer.word == word] or [
         offer for offer in offered if offer.word.startswith(word) or offer.word.partition(".")[2] == word
     ]
@@ -143,21 +173,21 @@ def run(typed: str, main: MainScreen) -> str | None:
     return matching[0].run(rest.strip())
 
 
-async def palette(main: MainScreen) -> None:
+async def palette(screen: KeyedScreen) -> None:
     """Let the user search, then do what was chosen."""
-    offered = offers(main)
-    chosen = await main.app.push_screen_wait(
+    offered = screen.offered()
+    chosen = await screen.app.push_screen_wait(
         PaletteScreen([Candidate(offer.word, offer.about, offer.keys, offer.disabled) for offer in offered])
     )
     offer = next((offer for offer in offered if offer.word == chosen), None)
     if offer is None:
         return
     if offer.takes:
-        main.action_command(f"{offer.word} ")
+        screen.action_command(f"{offer.word} ")
         return
     why = offer.run("")
     if why:
-        main.app.notify(why, severity="warning")
+        screen.app.notify(why, severity="warning")
 
 
 def _few(keys: Sequence[str]) -> str:
@@ -166,25 +196,49 @@ def _few(keys: Sequence[str]) -> str:
     return both if len(both) <= KEY_CELLS else shown(keys[0])
 
 
-def help_screen(main: MainScreen) -> HelpScreen:
+def help_of_pane(screen: PaneKeys) -> HelpScreen:
     """The keys of the current pane."""
-    keymap, frame = main.cockpit.keymap, main.current
+    frame = screen.current
+    own = [command for command in screen.cockpit.keymap.commands(frame.NAME) if command.place == "pane"]
+    moving: Place = "grid" if frame.NAME in GRID_PANES else "table"
+    title = f"Keys of the {frame.NAME} pane"
+    return _help(screen, title, frame.TITLE, own, lambda command: disabled(screen, command), moving)
 
-    every = keymap.commands(frame.NAME)
-    hidden = {key for command in every if command.place == "pane" for key in keymap.keys(command.id)}
 
-    def lines(place: str) -> list[HelpLine]:
-        found: list[HelpLine] = []
-        for command in every:
-            own = command.place == "pane"
-            keys = [key for key in keymap.keys(command.id) if own or key not in hidden]
-            if command.place == place and keys and not command.id.startswith("app.pane_"):
-                why = disabled(main, command) if own else ""
-                found.append(HelpLine(_few(keys), command.title, command.tooltip, why))
-        return found
+def help_of_place(screen: KeyedScreen, title: str, place: Place, why_not: Callable[[str], str]) -> HelpScreen:
+    """The keys of a screen of its own kind, with a table. `why_not` is given the id of a command."""
+    own = [command for command in screen.cockpit.keymap.commands() if command.place == place]
+    return _help(screen, f"Keys of {title.lower()}", title, own, lambda command: why_not(command.id), "table")
 
-    moving = "grid" if frame.NAME in GRID_PANES else "table"
-    groups = [(frame.TITLE, lines("pane")), ("Everywhere", lines("main")), ("Moving", lines(moving))]
-    where = main.cockpit.config_path or config_file()
+
+def _help(
+    screen: KeyedScreen,
+    title: str,
+    name: str,
+    own: Sequence[Command],
+    why_not: Callable[[Command], str],
+    moving: Place,
+) -> HelpScreen:
+    keymap = screen.cockpit.keymap
+    hidden = {key for command in own for key in keymap.keys(command.id)}
+
+    def line(command: Command, keys: Sequence[str], why: str = "") -> list[HelpLine]:
+        return [HelpLine(_few(keys), command.title, command.tooltip, why)] if keys else []
+
+    def around(place: Place) -> list[HelpLine]:
+        return [
+            found
+            for command in keymap.commands()
+            if command.place == place and _has(screen, command)
+            for found in line(command, [key for key in keymap.keys(command.id) if key not in hidden])
+        ]
+
+    own_lines = [found for command in own for found in line(command, keymap.keys(command.id), why_not(command))]
+    where = screen.cockpit.config_path or config_file()
     foot = f"esc closes; each key has a name under [keys] in {where}"
-    return HelpScreen(f"Keys of the {frame.NAME} pane", groups, foot)
+    return HelpScreen(title, [(name, own_lines), ("Everywhere", around("main")), ("Moving", around(moving))], foot)
+
+
+def _has(screen: KeyedScreen, command: Command) -> bool:
+    """Whether the app's command can be given on this screen; what moves in a table is the table's."""
+    return command.place != "main" or hasattr(screen, f"action_{command.id.partition('.')[2]}")

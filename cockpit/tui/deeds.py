@@ -10,7 +10,7 @@ from cockpit.model.errors import SourceError
 from cockpit.tasks.action import Action, Job
 
 if TYPE_CHECKING:
-    from cockpit.session.pane import Pane
+    from cockpit.session.pane import Drill, Pane
     from cockpit.session.session import Session
     from cockpit.tui.app import Cockpit
     from cockpit.tui.panes.frame import PaneFrame
@@ -20,7 +20,7 @@ NAMED = 6
 
 
 class Deeds:
-    """Runs a pane's views and actions for what is chosen in it."""
+    """Runs a pane's views, drills and actions for what is chosen in it."""
 
     def __init__(self, app: Cockpit, session: Session) -> None:
         self._app = app
@@ -34,6 +34,10 @@ class Deeds:
         view = next((view for view in pane.views if view.id == command_id), None)
         if view is not None:
             self.open(view, frame)
+            return
+        drill = next((drill for drill in pane.drills if drill.id == command_id), None)
+        if drill is not None:
+            self.drill(drill, frame)
             return
         action = self._app.keymap.action(pane.name, command_id)
         if action is not None:
@@ -51,6 +55,20 @@ class Deeds:
 
         title = f"{view.title} · {frame.pane.target(item).name}"
         self._app.push_screen(LinesScreen(title, lambda: view.lines(item), follow=view.follow, syntax=view.syntax))
+        return None
+
+    def drill(self, drill: Drill[Any], frame: PaneFrame) -> None:
+        """The table inside the row under the cursor."""
+        item = frame.current()
+        assert frame.pane is not None
+        if item is None:
+            return self._refuse(f"{drill.title}: no row is chosen")
+        if why := drill.disabled(item):
+            return self._refuse(f"{drill.title}: {why}")
+        from cockpit.tui.screens.pane import PaneScreen
+
+        title = f"{drill.title} · {frame.pane.target(item).name}"
+        self._app.push_screen(PaneScreen(drill.open(item), title, self._session, self._app.keymap))
         return None
 
     async def _act(self, action: Action[Any], frame: PaneFrame) -> None:

@@ -38,6 +38,14 @@ class Keymap:
         self._bound = catalogue.bound(panes, self._keys)
         return catalogue.problems(panes, self._keys)
 
+    def open_drill(self, pane: Pane[Any]) -> None:
+        """A drill's pane is on the screen: its views and actions can be asked for."""
+        self._panes = {**self._panes, pane.name: pane}
+        self._bound = catalogue.bound(self._panes, self._keys)
+
+    def close_drill(self, pane: Pane[Any]) -> None:
+        self._panes = {name: known for name, known in self._panes.items() if known is not pane}
+
     def keys(self, command_id: str) -> tuple[str, ...]:
         return self._bound.get(command_id, ())
 
@@ -46,7 +54,7 @@ class Keymap:
         return shown(self.keys(command_id)[0]) if self.keys(command_id) else ""
 
     def commands(self, pane: str = "") -> list[Command]:
-        """What can be done in this pane: its own views and actions first, then the app's."""
+        """What can be done in this pane: its own views, drills and actions first, then the app's."""
         own = [
             command
             for command in catalogue.commands(self._panes)

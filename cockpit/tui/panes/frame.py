@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.segment import Segment
 from textual import events
@@ -62,8 +62,8 @@ class TitleLine(ToneLine):
 class PaneFrame(Vertical):
     """A pane on the screen. It follows its feed only while it can be seen."""
 
-    NAME: ClassVar[str]
-    TITLE: ClassVar[str]
+    NAME: str
+    TITLE: str
 
     class Wanted(Message):
         """A view or an action of this pane was asked for."""
@@ -81,6 +81,7 @@ class PaneFrame(Vertical):
             self.frame = frame
 
     def __init__(self, number: int, state: PaneState, keymap: Keymap) -> None:
+        """`number` is the key that goes to it; 0: there is none, for it stands alone."""
         super().__init__(id=f"pane-{self.NAME}", classes="pane")
         self.number = number
         self.saved = state
@@ -180,10 +181,11 @@ class PaneFrame(Vertical):
 
     def describe(self) -> None:
         """Say name, counts and state; the lines repaint only what changed."""
+        number = f"{self.number} " if self.number else ""
         if self.has_class("-current"):
-            left = [Piece(f" {self.number} {self.TITLE} ", "current"), Piece(" ")]
+            left = [Piece(f" {number}{self.TITLE} ", "current"), Piece(" ")]
         else:
-            left = [Piece(f" {self.number} ", "key"), Piece(f"{self.TITLE}  ", "bold")]
+            left = [Piece(f" {number}", "key"), Piece(f"{self.TITLE}  ", "bold")]
         if counts := self.counts():
             left.append(Piece(f"{counts} ", "muted"))
         if self.pane is not None and self.pane.production:
@@ -268,9 +270,11 @@ class PaneFrame(Vertical):
         return False
 
     def open_current(self) -> None:
-        """Enter on an item: its first view."""
-        if self.pane is not None and self.pane.views:
-            self.action_run(self.pane.views[0].id)
+        """Enter on an item: its first view, else its first drill."""
+        if self.pane is not None:
+            ways = [view.id for view in self.pane.views] + [drill.id for drill in self.pane.drills]
+            if ways:
+                self.action_run(ways[0])
 
     def action_run(self, command_id: str) -> None:
         """A key of the pane's own commands, views and actions."""

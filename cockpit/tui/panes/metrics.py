@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from textual.widget import Widget
 
@@ -22,8 +22,8 @@ MOST_SERIES = 12
 
 
 class MetricsPane(ListingPane):
-    NAME: ClassVar[str] = "metrics"
-    TITLE: ClassVar[str] = "Metrics"
+    NAME = "metrics"
+    TITLE = "Metrics"
 
     grid: MetricGrid | None = None
 

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from functools import partial
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Container
 from textual.screen import ModalScreen
 
-from cockpit.listing.filter import BadFilter
 from cockpit.model import health
 from cockpit.model.scope import Scope
 from cockpit.model.tone import GLYPHS
 from cockpit.tui.header import Header
 from cockpit.tui.lines import Piece, ToneLine
 from cockpit.tui.panes.frame import STATE_TONES, PaneFrame
+from cockpit.tui.screens.pane_keys import PaneKeys
 from cockpit.tui.state import Layout
 from cockpit.tui.terminal.bindings import bind_to
-from cockpit.tui.terminal.compositor import CellScreen
 
 if TYPE_CHECKING:
     from cockpit.session.session import Session
-    from cockpit.tui.app import Cockpit
     from cockpit.tui.commands import Offer
-    from cockpit.tui.deeds import Deeds
-    from cockpit.tui.prompt import Prompt
-
-log = logging.getLogger(__name__)
 
 WIDE_COLUMNS = 120
 """From here on all panes are seen at once."""
@@ -54,10 +45,9 @@ class Tabs(ToneLine):
                 return
 
 
-class MainScreen(CellScreen[None]):
+class MainScreen(PaneKeys):
     """Panes side by side from 120 columns on, else one with tabs below."""
 
-    BINDINGS: ClassVar[list[BindingType]] = []
     AUTO_FOCUS = None
 
     def __init__(self, frames: Sequence[PaneFrame], layout: Layout) -> None:
@@ -66,18 +56,10 @@ class MainScreen(CellScreen[None]):
         self.current = next((f for f in self.frames if layout.current == f.NAME), self.frames[0])
         self.zoomed = layout.zoomed
         self.scope = Scope()
-        self.session: Session | None = None
-        self.deeds: Deeds | None = None
-        self.prompt: Prompt | None = None
-        self._before_filter = ""
         self._escaped = False
         self._tabs = Tabs(id="tabs")
         self._header = Header(id="header")
         self._hints = ToneLine(id="hints")
-
-    @property
-    def cockpit(self) -> Cockpit:
-        return cast("Cockpit", self.app)
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -194,58 +176,12 @@ class MainScreen(CellScreen[None]):
         self._tell_tabs()
         self.cockpit.pane_state(event.frame.TITLE, health.state(event.frame.health))
 
-    # -- the last line -------------------------------------------------------------------------
-
-    def action_filter(self) -> None:
-        self._before_filter = self.current.filter_text()
-        self._open("filter", f"{self.current.TITLE} /", self._before_filter)
-
-    def action_command(self, text: str = "") -> None:
-        self._open("command", ":", text)
-
-    def _open(self, mode: str, sign: str, text: str) -> None:
-        if self.prompt is None:
-            return
-        from cockpit.tui import commands
-
-        complete = (lambda typed: commands.complete(typed, self.offered())) if mode == "command" else None
-        self.prompt.open(mode, sign, text, complete)
-
-    def _close(self) -> None:
-        if self.prompt is not None:
-            self.prompt.close()
-        self.current.focus_body()
-
-    def on_prompt_typed(self, event: Prompt.Typed) -> None:
-        if event.mode == "filter":
-            event.prompt.complain(self.filter_by(event.text) or "")
-
-    def on_prompt_entered(self, event: Prompt.Entered) -> None:
-        from cockpit.tui import commands
-
-        if event.mode == "filter":
-            why = self.filter_by(event.text)
-        else:
-            event.prompt.mode = ""
-            why = commands.run(event.text, self)
-        if why:
-            event.prompt.mode = event.mode
-            event.prompt.complain(why)
-        elif not event.prompt.mode or event.mode == "filter":
-            self._close()
-
-    def on_prompt_closed(self, event: Prompt.Closed) -> None:
-        if event.mode == "filter":
-            self.current.set_filter(self._before_filter)
-        self._close()
+    # -- keys ----------------------------------------------------------------------------------
 
     def offered(self) -> list[Offer]:
-        """What can be typed after `:` or found in the palette, here and now."""
         from cockpit.tui import commands
 
-        return commands.offers(self)
-
-    # -- keys ----------------------------------------------------------------------------------
+        return commands.of_pane(self, commands.of_main(self))
 
     def go_to(self, place: int) -> None:
         """The pane of that place, counted from 0."""
@@ -301,35 +237,9 @@ class MainScreen(CellScreen[None]):
         else:
             self.set_scope(pane.subject(item))
 
-    def action_sort(self) -> None:
-        if self.current.sort_choices():
-            self.action_command("sort ")
-
-    def sort_by(self, column_id: str) -> str | None:
-        """`:sort COLUMN`; why not, or None."""
-        known = [name for name, _ in self.current.sort_choices()]
-        if column_id not in known:
-            return f"sort by one of: {', '.join(known)}" if known else "this pane has no columns to sort by"
-        self.current.set_sort(column_id)
-        return None
-
     def scope_to(self, text: str) -> None:
         """`:scope NAME`; without a name it is cleared."""
         self.set_scope(text)
-
-    def filter_by(self, text: str) -> str | None:
-        """`:filter TEXT`; why not, or None."""
-        try:
-            self.current.set_filter(text)
-        except BadFilter as error:
-            return str(error)
-        return None
-
-    def action_reverse(self) -> None:
-        self.current.reverse()
-
-    def action_wide(self) -> None:
-        self.current.toggle_wide()
 
     def action_retry(self) -> None:
         if self.session is not None:
@@ -338,54 +248,5 @@ class MainScreen(CellScreen[None]):
             self.session.alerts.retry()
             self.app.notify("reading the sources again", timeout=2)
 
-    def action_copy(self) -> None:
-        text = self.current.copied()
-        if text:
-            self.cockpit.copy(text)
-        else:
-            self.app.notify("nothing to copy")
-
     def action_quit(self) -> None:
         self.cockpit.ask_quit()
-
-    def action_palette(self) -> None:
-        from cockpit.tui import commands
-        from cockpit.tui.work import begin
-
-        begin(self, partial(commands.palette, self), group="dialog")
-
-    def action_help(self) -> None:
-        from cockpit.tui import commands
-
-        self.app.push_screen(commands.help_screen(self))
-
-    def action_tasks(self) -> None:
-        if self.session is not None:
-            from cockpit.tui.screens.tasks import TasksScreen
-
-            self.app.push_screen(TasksScreen(self.session.tasks))
-
-    def action_alerts(self) -> None:
-        if self.session is not None:
-            from cockpit.tui.screens.alerts import AlertsScreen
-
-            self.app.push_screen(AlertsScreen(self.session.alerts))
-
-    def action_history(self) -> None:
-        if self.session is not None:
-            from cockpit.tui.screens.history import HistoryScreen
-
-            self.app.push_screen(HistoryScreen(self.session))
-
-    # -- a pane's own views and actions ----------------------------------------------------------
-
-    def action_run(self, command_id: str) -> None:
-        """A key of the current pane's own."""
-        self.current.action_run(command_id)
-
-    @on(PaneFrame.Wanted)
-    def _wanted(self, event: PaneFrame.Wanted) -> None:
-        from cockpit.tui.work import begin
-
-        if self.deeds is not None:
-            begin(self, partial(self.deeds.run, event.command_id, event.frame), group="dialog")

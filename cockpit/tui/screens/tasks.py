@@ -21,6 +21,7 @@ from cockpit.tui.widgets.live_table import LiveTable
 from cockpit.tui.work import begin
 
 if TYPE_CHECKING:
+    from cockpit.session.session import Session
     from cockpit.tasks.manager import TaskManager
 
 
@@ -42,10 +43,12 @@ class TasksScreen(TableScreen[TaskRecord]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "cancel", "Cancel the task", id="tasks.cancel")]
 
-    def __init__(self, tasks: TaskManager) -> None:
+    def __init__(self, session: Session) -> None:
+        tasks = session.tasks
         super().__init__(
             "Tasks", TASK_COLUMNS, tasks.follow, sort="started", descending=True, empty="nothing was started yet"
         )
+        self._session = session
         self._tasks = tasks
 
     def own_hints(self) -> list[tuple[str, str]]:

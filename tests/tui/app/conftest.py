@@ -27,7 +27,7 @@ from cockpit.model.changes import Change, Remove, Reset, Upsert
 from cockpit.model.moment import Moment
 from cockpit.model.tone import GLYPHS, Tone
 from cockpit.session.metrics import MetricsPane
-from cockpit.session.pane import Pane
+from cockpit.session.pane import Drill, Pane
 from cockpit.session.session import Session
 from cockpit.tasks.action import Action, Input, Job, Progress, Risk, Target
 from cockpit.tasks.manager import TaskManager
@@ -56,7 +56,8 @@ class Memory:
     def __init__(self, name: str, items: Sequence[Any] = ()) -> None:
         self.name = name
         self.items = {item.key: item for item in items}
-        self.watching = 0
+        self.watching = self.left = 0
+        """How often it was watched, and how often a watch was left."""
         self._says: asyncio.Queue[Change[Any] | Exception] = asyncio.Queue()
         self.broken: Exception | None = None
 
@@ -80,12 +81,15 @@ class Memory:
         if self.broken is not None:
             raise self.broken
         self.watching += 1
-        yield Reset(tuple(self.items.values()))
-        while True:
-            said = await self._says.get()
-            if isinstance(said, Exception):
-                raise said
-            yield said
+        try:
+            yield Reset(tuple(self.items.values()))
+            while True:
+                said = await self._says.get()
+                if isinstance(said, Exception):
+                    raise said
+                yield said
+        finally:
+            self.left += 1
 
 
 COLUMNS: tuple[Column[Thing], ...] = (
@@ -116,6 +120,8 @@ class World:
     """Views whose stream was closed."""
     explored: list[str] = field(default_factory=list)
     configured: bool = True
+    parts: dict[str, Memory] = field(default_factory=dict)
+    """What the drill of a thing finds in it; only things named here have one."""
 
     def __post_init__(self) -> None:
         self.hold.set()
@@ -197,12 +203,40 @@ class World:
                     disabled=lambda t: "it is down" if t.state == "down" else None,
                 ),
             ),
+            drills=(
+                Drill(
+                    f"{name}.parts",
+                    "Parts",
+                    "P",
+                    self.inside,
+                    disabled=lambda thing: None if thing.name in self.parts else "it has no parts",
+                    commands=(("parts.logs", "l", "Logs"), ("parts.poke", "p", "Poke")),
+                ),
+            )
+            if self.parts and name == "fleet"
+            else (),
             moments=lambda things, since: [
                 Moment(NOW - 60, name, t.name, "restarted", Tone.WARN) for t in things if t.size == 1
             ],
             production=frozenset({"demo"})
             if any(getattr(t, "production", False) for t in self.sources[name].items.values())
             else frozenset(),
+        )
+
+    def inside(self, thing: Thing) -> Pane[Any]:
+        """The pane of a drill."""
+        return Pane(
+            name="parts",
+            title="Parts",
+            feed=Feed([self.parts[thing.name]], hint="no parts", backoff_seconds=(30.0, 60.0)),
+            columns=COLUMNS,
+            sort="name",
+            report=lambda part, _: part,
+            target=_target,
+            search=lambda part: part.name,
+            subject=lambda part: part.name,
+            views=(View("parts.logs", "Logs", "l", self._log, follow=True),),
+            actions=(Action("parts.poke", "Poke", "p", Risk.SAFE, self._job("parts.poke", Risk.SAFE, False)),),
         )
 
     async def explore(self, text: str, range_seconds: float) -> Panel:
@@ -316,6 +350,11 @@ def world() -> World:
 @pytest.fixture
 def thing() -> type[Thing]:
     return Thing
+
+
+@pytest.fixture
+def memory() -> type[Memory]:
+    return Memory
 
 
 @pytest.fixture

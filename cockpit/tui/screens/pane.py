@@ -1,0 +1,97 @@
+"""A table inside a row over the whole screen: the units of a host. Its feed runs while the screen is open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual.app import ComposeResult
+
+from cockpit.session.pane import Pane
+from cockpit.tui.deeds import Deeds
+from cockpit.tui.keymap import Keymap
+from cockpit.tui.lines import Piece, ToneLine
+from cockpit.tui.panes.table_pane import TablePane
+from cockpit.tui.prompt import Prompt
+from cockpit.tui.screens.pane_keys import PaneKeys
+from cockpit.tui.state import PaneState
+from cockpit.tui.terminal.bindings import bind_to
+from cockpit.tui.work import begin
+
+if TYPE_CHECKING:
+    from cockpit.session.session import Session
+
+CLOCK_SECONDS = 10.0
+
+
+class DrillFrame(TablePane):
+    """The only pane of its screen."""
+
+    def __init__(self, name: str, title: str, keymap: Keymap) -> None:
+        self.NAME, self.TITLE = name, title
+        super().__init__(0, PaneState(), keymap)
+
+
+class PaneScreen(PaneKeys):
+    """Closing it ends the feed."""
+
+    CSS_PATH = "screens.tcss"
+
+    def __init__(self, pane: Pane[Any], title: str, session: Session, keymap: Keymap) -> None:
+        super().__init__()
+        self.session = session
+        self.pane = pane
+        self.current = DrillFrame(pane.name, title, keymap)
+        self._hints = ToneLine(classes="screen-hints")
+
+    def compose(self) -> ComposeResult:
+        yield self.current
+        yield self._hints
+        self.prompt = Prompt()
+        yield self.prompt
+
+    async def on_mount(self) -> None:
+        keymap = self.cockpit.keymap
+        keymap.open_drill(self.pane)
+        assert self.session is not None
+        self.deeds = Deeds(self.cockpit, self.session)
+        bind_to(self, [binding for binding in keymap.bindings(("main",)) if hasattr(self, f"action_{binding.action}")])
+        begin(self, self.pane.feed.run, group="feed")
+        await self.current.adopt(self.pane)
+        self.current.set_current(True)
+        self.current.watch_feed(True)
+        self.current.focus_body()
+        self.set_interval(CLOCK_SECONDS, self.current.tick)
+        self._tell_hints()
+
+    def on_unmount(self) -> None:
+        self.cockpit.keymap.close_drill(self.pane)
+
+    def on_screen_suspend(self) -> None:
+        self.current.watch_feed(self.app.screen.is_modal)
+
+    def on_screen_resume(self) -> None:
+        if self.current.pane is not None:
+            self.current.watch_feed(True)
+
+    def _tell_hints(self) -> None:
+        keymap = self.cockpit.keymap
+        own = [command for command in keymap.commands(self.pane.name) if command.place == "pane"][:6]
+        words = [(keymap.shown(command.id), command.title.lower()) for command in own]
+        words += [(keymap.shown(f"app.{name}"), name) for name in ("back", "filter", "help")]
+        self._hints.say([Piece(" "), *(p for k, w in words for p in (Piece(k, "key"), Piece(f" {w}  ", "muted")))])
+
+    def action_retry(self) -> None:
+        self.pane.feed.retry()
+        self.app.notify("reading the source again", timeout=2)
+
+    def action_back(self) -> None:
+        """One thing at a time, the nearest first."""
+        if self.current.clear_marks():
+            return
+        if self.current.filter_text():
+            self.current.set_filter("")
+        else:
+            self.dismiss(None)
+
+    def action_quit(self) -> None:
+        self.dismiss(None)
