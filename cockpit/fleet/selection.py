@@ -1,93 +1,201 @@
-"""Which hosts are meant: "web[01-20],@db,!db3", "env=prod,&@web". There is no "all" unless it is written: "*"."""
+"""Which hosts are meant: "web[01-20],@db,!db3", "rack=b7,&last:failed". There is no "all" unless it is written: "*"."""
 
 from __future__ import annotations
 
 import difflib
 import fnmatch
-import itertools
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Protocol
 
+from msgspec import Struct
+
+from cockpit.fleet.fold import fold as fold
+from cockpit.fleet.fold import names, split, unquoted
 from cockpit.fleet.machine import Machine
 from cockpit.model import errors
 
-MOST = 10_000
-"""Names that one range may stand for."""
-_BRACKET = re.compile(r"\[([^\[\]]*)\]")
-_SPAN = re.compile(r"(\d+)(?:-(\d+))?")
+ENDS: Mapping[str, frozenset[str]] = {
+    "ok": frozenset({"ok"}),
+    "failed": frozenset(
+        {
+            "nonzero", "signal", "auth", "hostkey_unknown", "hostkey_changed", "timeout_connect", "timeout_cmd",
+            "unreachable", "lost_before_exec",
+        }
+    ),
+    "timeout": frozenset({"timeout_connect", "timeout_cmd"}),
+    "unreachable": frozenset({"timeout_connect", "unreachable", "lost_before_exec"}),
+    "unknown": frozenset({"unknown_outcome"}),
+    "cancelled": frozenset({"cancelled"}),
+    "skipped": frozenset({"skipped"}),
+}  # fmt: skip
+"""What `last:WORD` means, in values of results.outcome.Outcome. Where the outcome is unknown the command may have had
+its effect: `last:failed` leaves that host out, so that no rerun repeats it unasked."""
+CHANGED, DIGEST = "changed", "digest"
+"""`last:digest=1a2b` are the hosts whose output has this digest, `last:changed=1a2b` those with any other output."""
+DIGEST_CHARS = 4
+"""A shorter digest could be met by chance."""
 _FIELDS: Mapping[str, Callable[[Machine], Collection[str]]] = {
     "env": lambda machine: (machine.env,),
     "role": lambda machine: machine.roles,
     "name": lambda machine: (machine.name,),
     "source": lambda machine: (machine.source,),
 }
+_PAST = re.compile(r"(?:last|run:([^:]+)):(.*)", re.DOTALL)
+_GLOB = re.compile(r"[*?]")
 
 
-def select(expression: str, machines: Mapping[str, Machine]) -> tuple[Machine, ...]:
+class Past(Protocol):
+    """The runs that were."""
+
+    def hosts(self, run_id: str | None, what: str, digest: str) -> Collection[str]:
+        """Names of the hosts of a run (None: the last one) that ended as `what` says.
+
+        `what` is a word of ENDS, or CHANGED or DIGEST with the first hex digits of HostResult.digest. May read files.
+        Raises errors.NotFound for a run that is not there.
+        """
+
+
+class Term(Struct, frozen=True):
+    """One piece of a selection."""
+
+    sign: str
+    """"" adds, "!" takes away, "&" keeps only what is also in it."""
+    text: str
+    """As written, without the sign."""
+    past: tuple[str | None, str, str] | None = None
+    """(run id or None, what, digest) of `last:` and `run:ID:`."""
+    field: str = ""
+    """Of `@role` and `field=value`."""
+    value: str = ""
+    """Of the field; may be a glob unless it was quoted."""
+    literal: bool = False
+    """The value, or the name, was quoted."""
+
+
+def parse(expression: str) -> tuple[Term, ...]:
+    """The terms, of which nothing is looked up yet. Raises errors.Refused for what cannot be read."""
+    terms = tuple(_term(text) for text in split(expression))
+    if not terms:
+        raise errors.Refused("no host is named; write names, web[1-3], @role, env=prod, last:failed or a glob")
+    if terms[0].sign:
+        first = terms[0].sign + terms[0].text
+        raise errors.Refused(f"{first!r} narrows a selection, but nothing stands before it: '*,{first}'")
+    return terms
+
+
+def select(expression: str, machines: Mapping[str, Machine], past: Past | None = None) -> tuple[Machine, ...]:
     """The machines that are meant, by name, in the order of the inventory.
 
     Terms are separated by commas or spaces and taken from left to right: a name, a range `web[01-20,25]`, a glob,
-    `@role`, `env=prod`; `!term` (or `-term`) takes away, `&term` keeps only what is also in it. Raises errors.Refused
-    for what names nothing, with the nearest match.
+    `@role`, `env=prod`, `label=value`, `last:failed`, `run:ID:failed`; `!term` (or `-term`) takes away, `&term` keeps
+    only what is also in it. `"odd, name"` is a name whatever stands in it. With a `past` that reads files, call it in
+    a thread. Raises errors.Refused for what names nothing, with the nearest match.
     """
-    chosen: set[str] | None = None
-    for term in _terms(expression):
-        sign = term[0] if term[0] in "!-&" else ""
-        named = _named(term.removeprefix(sign), machines)
-        if sign and chosen is None:
-            raise errors.Refused(f"{term!r} narrows a selection, but nothing stands before it: '*,{term}'")
-        match sign:
+    chosen: set[str] = set()
+    for term in parse(expression):
+        named = _named(term, machines, past, chosen)
+        match term.sign:
             case "&":
-                chosen = (chosen or set()) & named
-            case "":
-                chosen = (chosen or set()) | named
+                chosen &= named
+            case "!":
+                chosen -= named
             case _:
-                chosen = (chosen or set()) - named
-    if chosen is None:
-        raise errors.Refused("no host is named; write names, web[1-3], @role, env=prod or a glob")
+                chosen |= named
     if not chosen:
-        raise errors.Refused(f"{expression!r} leaves no host")
+        raise errors.Refused(f"{expression!r} leaves no host; see which there are: cockpit fleet list")
+    gone = fold(chosen - machines.keys())
+    if gone:
+        without = ",".join(f"!{term}" for term in split(gone))
+        raise errors.Refused(f"{gone}: in that run, but no longer in the inventory; to go on without, add ,{without}")
     return tuple(machine for name, machine in machines.items() if name in chosen)
 
 
-def _terms(expression: str) -> Iterator[str]:
-    """Split at commas and spaces that stand outside brackets."""
-    for term in re.findall(r"(?:\[[^\]]*\]|[^\s,])+", expression):
-        if term in ("!", "-", "&"):
-            raise errors.Refused(f"{term!r} stands alone in {expression!r}; write it directly before what it is about")
-        yield term
+def _term(text: str) -> Term:
+    sign, rest = (text[0], text[1:]) if text[0] in "!-&" else ("", text)
+    sign = "!" if sign == "-" else sign
+    if not rest:
+        raise errors.Refused(f"{text!r} stands alone; write it directly before what it is about")
+    past = _PAST.fullmatch(rest)
+    if past is not None:
+        return Term(sign, rest, past=(past[1], *_end(past[2], rest)))
+    field, equals, value = rest.partition("=")
+    if rest.startswith("@"):
+        field, equals, value = "role", "=", rest[1:]
+    if equals and '"' not in field:
+        literal = unquoted(value)
+        return Term(sign, rest, field=field, value=value if literal is None else literal, literal=literal is not None)
+    return Term(sign, rest, literal=unquoted(rest) is not None)
 
 
-def _named(term: str, machines: Mapping[str, Machine]) -> set[str]:
-    if term in machines:
-        return {term}
-    field, equals, value = term.partition("=")
-    if term.startswith("@"):
-        field, equals, value = "role", "=", term[1:]
-    if equals:
-        return _having(field, value, machines)
-    names = expand(term)
-    if re.search(r"[*?]", term):
-        found = {name for name in machines for glob in names if fnmatch.fnmatchcase(name, glob)}
+def _end(said: str, text: str) -> tuple[str, str]:
+    """What `last:` asks for, and the digest."""
+    what, equals, digest = said.partition("=")
+    if what in (CHANGED, DIGEST):
+        if not re.fullmatch(rf"[0-9a-fA-F]{{{DIGEST_CHARS},64}}", digest):
+            raise errors.Refused(f"{text!r} needs a digest of {DIGEST_CHARS} hex digits or more: last:{what}=1a2b")
+        return what, digest.lower()
+    if what not in ENDS or equals:
+        known = (*ENDS, CHANGED, DIGEST)
+        raise errors.Refused(f"{text!r} asks for no known end{_nearest(what, known)}; there are {', '.join(known)}")
+    return what, ""
+
+
+def _named(term: Term, machines: Mapping[str, Machine], past: Past | None, chosen: Collection[str]) -> set[str]:
+    """The names of a term. `chosen` may hold hosts that are gone, which can be taken away by name."""
+    if term.past is not None:
+        return _ended(term, past)
+    if term.field:
+        return _having(term, machines)
+    meant = names(term.text)
+    if not term.literal and _GLOB.search(term.text):
+        found = {name for glob in meant for name in _matching(glob, machines)}
         if not found:
-            raise errors.Refused(f"no host matches {term!r}")
+            raise errors.Refused(f"no host matches {term.text!r}")
         return found
-    unknown = [name for name in names if name not in machines]
+    unknown = [name for name in meant if name not in machines and not (term.sign == "!" and name in chosen)]
     if unknown:
         word = "hosts" if len(unknown) > 1 else "host"
         raise errors.Refused(f"unknown {word} {fold(unknown)}{_nearest(unknown[0], machines)}")
-    return set(names)
+    return set(meant)
 
 
-def _having(field: str, value: str, machines: Mapping[str, Machine]) -> set[str]:
-    values = _FIELDS.get(field)
-    if values is None:
-        raise errors.Refused(f"unknown field {field!r}{_nearest(field, _FIELDS)}; there are {', '.join(_FIELDS)}")
-    found = {n for n, m in machines.items() if any(fnmatch.fnmatchcase(v, value) for v in values(m))}
-    if not found:
-        present = dict.fromkeys(v for machine in machines.values() for v in values(machine) if v)
-        raise errors.Refused(f"no host has {field} {value!r}{_nearest(value, present)}")
-    return found
+def _ended(term: Term, past: Past | None) -> set[str]:
+    if past is None or term.past is None:
+        raise errors.Refused(f"{term.text!r} looks back at a run, and no runs are kept here")
+    try:
+        return set(past.hosts(*term.past))
+    except errors.NotFound as error:
+        raise errors.Refused(f"{term.text!r}: {error}") from error
+
+
+def _having(term: Term, machines: Mapping[str, Machine]) -> set[str]:
+    values = _FIELDS.get(term.field) or _label(term.field)
+    owners: dict[str, list[str]] = {}
+    for name, machine in machines.items():
+        for value in values(machine):
+            owners.setdefault(value, []).append(name)
+    if term.field not in _FIELDS and not owners:
+        known = dict.fromkeys((*_FIELDS, *(key for machine in machines.values() for key, _ in machine.labels)))
+        near = _nearest(term.field, known)
+        raise errors.Refused(f"no host has a field {term.field!r}{near}; there are {_some(known)}")
+    globbed = not term.literal and _GLOB.search(term.value)
+    wanted = _matching(term.value, owners) if globbed else [term.value] if term.value in owners else []
+    if not wanted:
+        present = [value for value in owners if value]
+        hint = _nearest(term.value, present) or f"; there are {_some(present)}"
+        raise errors.Refused(f"no host has {term.field} {term.value!r}{hint if present else ''}")
+    return {name for value in wanted for name in owners[value]}
+
+
+def _label(field: str) -> Callable[[Machine], Collection[str]]:
+    return lambda machine: [value for key, value in machine.labels if key == field]
+
+
+def _matching(glob: str, texts: Iterable[str]) -> Iterator[str]:
+    """Of these texts, with `*` and `?` alone: square brackets are ranges here."""
+    pattern = re.compile(fnmatch.translate(glob.replace("[", "[[]")))
+    return (text for text in texts if pattern.match(text))
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
@@ -95,87 +203,6 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def expand(term: str) -> list[str]:
-    """`web[08-10,12]` -> web08 web09 web10 web12; several brackets multiply. Raises errors.Refused.
-
-    A number with a leading zero sets the width for its span.
-    """
-    parts: list[list[str]] = []
-    end = 0
-    for found in _BRACKET.finditer(term):
-        parts += [[term[end : found.start()]], _numbers(found[1], term)]
-        end = found.end()
-    parts.append([term[end:]])
-    if any("[" in part or "]" in part for part in (*parts[0], *parts[-1], *itertools.chain(*parts[2:-1:2]))):
-        raise errors.Refused(f"{term!r} has a bracket without its pair")
-    size = 1
-    for part in parts:
-        size *= len(part)
-    if size > MOST:
-        raise errors.Refused(f"{term!r} stands for {size} hosts, more than {MOST}")
-    return ["".join(pieces) for pieces in itertools.product(*parts)]
-
-
-def _numbers(spans: str, term: str) -> list[str]:
-    found: list[str] = []
-    for span in spans.split(","):
-        match = _SPAN.fullmatch(span.strip())
-        if match is None or len(span) > 40:
-            raise errors.Refused(f"{span!r} in {term!r} is not a range; write it like web[01-20,25]")
-        first, last = match[1], match[2] or match[1]
-        if int(last) < int(first):
-            raise errors.Refused(f"the range {span!r} in {term!r} runs backwards")
-        if int(last) - int(first) >= MOST:
-            raise errors.Refused(f"the range {span!r} in {term!r} is longer than {MOST}")
-        width = len(first) if first.startswith("0") else 0
-        found += [str(number).zfill(width) for number in range(int(first), int(last) + 1)]
-    return found
-
-
-def fold(names: Iterable[str]) -> str:
-    """Short for many names: "db1,web[01-03,07]". `expand` of its terms gives the same names again."""
-    plain: set[str] = set()
-    numbered: dict[tuple[str, str], set[str]] = {}
-    for name in set(names):
-        split = _number_in(name)
-        if split is None:
-            plain.add(name)
-        else:
-            numbered.setdefault((split[0], split[2]), set()).add(split[1])
-    terms = list(plain)
-    for (before, after), digits in numbered.items():
-        for spans in _folded(digits):
-            single = len(spans) == 1 and "-" not in spans[0]
-            terms.append(before + (spans[0] if single else f"[{','.join(spans)}]") + after)
-    return ",".join(sorted(terms))
-
-
-def _number_in(name: str) -> tuple[str, str, str] | None:
-    """The number that counts hosts: the last one of the first label, else the last one at all."""
-    if re.search(r"[\[\],\s]", name):
-        return None
-    runs = list(re.finditer(r"[0-9]+", name))
-    if not runs:
-        return None
-    label = name.partition(".")[0]
-    run = next((run for run in reversed(runs) if run.end() <= len(label)), runs[-1])
-    return (name[: run.start()], run[0], name[run.end() :]) if len(run[0]) <= 18 else None
-
-
-def _folded(digits: set[str]) -> Iterator[list[str]]:
-    """Spans of each width: numbers with leading zeros keep theirs, the others count as plain numbers."""
-    padded = {len(text) for text in digits if text.startswith("0") and len(text) > 1}
-    groups: dict[int, list[int]] = {}
-    for text in digits:
-        groups.setdefault(len(text) if len(text) in padded else 0, []).append(int(text))
-    for width, numbers in sorted(groups.items()):
-        spans: list[str] = []
-        numbers.sort()
-        start = 0
-        for place in range(1, len(numbers) + 1):
-            if place < len(numbers) and numbers[place] == numbers[place - 1] + 1:
-                continue
-            first, last = (str(n).zfill(width) for n in (numbers[start], numbers[place - 1]))
-            spans.append(first if first == last else f"{first}-{last}")
-            start = place
-        yield spans
+def _some(known: Collection[str], most: int = 12) -> str:
+    shown = ", ".join(list(known)[:most])
+    return shown if len(known) <= most else f"{shown} and {len(known) - most} more"
