@@ -121,6 +121,8 @@ class Input(Struct, frozen=True):
     default: str = ""
     hint: str = ""
     required: bool = True
+    secret: bool = False
+    """A password: masked, taken to the letter, and never part of a sentence or a preview."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,14 @@ class AskScreen(CellModalScreen[Job | None]):
             for asked in self._asked:
                 required = "" if asked.required else " (may be empty)"
                 yield Static(f"{asked.title}{required}", classes="label", markup=False)
-                field = Input(asked.default, asked.hint, id=f"input-{asked.id}", compact=True, select_on_focus=False)
+                field = Input(
+                    asked.default,
+                    asked.hint,
+                    id=f"input-{asked.id}",
+                    password=asked.secret,
+                    compact=True,
+                    select_on_focus=False,
+                )
                 field.cursor_blink = False
                 yield field
             yield Static("", id="wrong", classes="wrong", markup=False)
@@ -64,7 +71,7 @@ class AskScreen(CellModalScreen[Job | None]):
 
     @on(Button.Pressed, "#do")
     def _go_on(self) -> None:
-        values = {asked.id: self.query_one(f"#input-{asked.id}", Input).value.strip() for asked in self._asked}
+        values = {asked.id: self._value(asked) for asked in self._asked}
         missing = next((asked for asked in self._asked if asked.required and not values[asked.id]), None)
         if missing is not None:
             self.query_one(f"#input-{missing.id}").focus()
@@ -75,6 +82,10 @@ class AskScreen(CellModalScreen[Job | None]):
             return self._complain(str(error))
         self.dismiss(job)
         return None
+
+    def _value(self, asked: Asked) -> str:
+        typed = self.query_one(f"#input-{asked.id}", Input).value
+        return typed if asked.secret else typed.strip()
 
     @on(Input.Changed)
     def _changed(self) -> None:
