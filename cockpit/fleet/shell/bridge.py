@@ -41,7 +41,7 @@ class Tty:
     def raw(self) -> Iterator[None]:
         """Every key goes through as it is; afterwards the terminal is as it was."""
         before = termios.tcgetattr(self.input)
-        tty.setraw(self.input)
+        tty.setraw(self.input, termios.TCSADRAIN)  # what was typed ahead is not thrown away
         try:
             yield
         finally:
@@ -81,7 +81,7 @@ class Escapes:
 
 
 async def bridge(running: Running, terminal: Tty) -> Ending:
-    """Join them until the shell ends or the person leaves (`ending.lost` is then LEFT)."""
+    """Join them until the shell ends or the person leaves (`lost` is then LEFT)."""
     loop = asyncio.get_running_loop()
     typing = asyncio.create_task(_type(running, terminal), name="shell:type")
     showing = asyncio.create_task(_show(running, terminal), name="shell:show")
@@ -90,15 +90,14 @@ async def bridge(running: Running, terminal: Tty) -> Ending:
         running.resize(terminal.terminal())
         try:
             await asyncio.wait([typing, showing], return_when=asyncio.FIRST_COMPLETED)
-            if not showing.done():
-                running.channel.ending.lost = LEFT
+            left = not showing.done()
         finally:
             loop.remove_signal_handler(signal.SIGWINCH)
             running.close()
             for task in (typing, showing):
                 task.cancel()
             await asyncio.gather(typing, showing, return_exceptions=True)
-    return running.channel.ending
+    return Ending(lost=LEFT) if left else running.channel.ending
 
 
 async def _type(running: Running, terminal: Tty) -> None:
