@@ -11,7 +11,6 @@ import contextlib
 import json
 import logging
 import logging.handlers
-import os
 import shutil
 import signal
 import socket
@@ -21,6 +20,7 @@ from typing import Any
 import asyncssh
 
 from cockpit.demo.child import die_with_parent, ready_until_orphaned
+from cockpit.demo.sshterminal import end_all, on_terminal, signal_all
 
 log = logging.getLogger("sshd")
 
@@ -99,6 +99,9 @@ class Commands:
             await asyncio.sleep(self._delay)
             log.info("session runs %.120r", process.command or self._shell)
             argv = [self._shell] if process.command is None else [self._shell, "-c", process.command]
+            if process.term_type is not None:
+                await on_terminal(process, argv, self._home, self._environment)
+                return
             child = await asyncio.create_subprocess_exec(
                 *argv,
                 stdin=asyncio.subprocess.PIPE,
@@ -111,7 +114,7 @@ class Commands:
             try:
                 await self._attend(process, child)
             finally:
-                await _end(child)
+                await end_all(child)
 
     async def _attend(self, process: asyncssh.SSHServerProcess[bytes], child: asyncio.subprocess.Process) -> None:
         assert child.stdout is not None and child.stderr is not None
@@ -142,7 +145,7 @@ async def _typed(process: asyncssh.SSHServerProcess[bytes], child: asyncio.subpr
         except asyncssh.SignalReceived as received:
             number = getattr(signal, f"SIG{received.signal}", None)
             if number is not None:
-                _signal(child, number)
+                signal_all(child, number)
             continue
         except (asyncssh.BreakReceived, asyncssh.TerminalSizeChanged):
             continue
@@ -158,22 +161,6 @@ async def _pump(source: asyncio.StreamReader, sink: asyncssh.SSHWriter[bytes]) -
     while data := await source.read(CHUNK):
         sink.write(data)
         await sink.drain()
-
-
-def _signal(child: asyncio.subprocess.Process, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, number)
-
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    """Whatever of its group is left: first asked, then made to end."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if child.returncode is not None:
-            return
-        _signal(child, number)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                await child.wait()
 
 
 def _log_to(path: str, name: str) -> None:
@@ -197,7 +184,7 @@ async def main(descriptor: int) -> None:
         server_host_keys=[asyncssh.import_private_key(facts["host_key"])],
         encoding=None,
         config=None,
-        allow_pty=False,
+        line_editor=False,
         allow_scp=False,
         agent_forwarding=False,
         x11_forwarding=False,
