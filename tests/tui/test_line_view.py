@@ -31,7 +31,7 @@ class LinesApp(App[None]):
     def compose(self) -> ComposeResult:
         yield self.view
 
-    def on_line_view_status_changed(self, event: LineView.StatusChanged) -> None:
+    def on_span_lines_status_changed(self, event: LineView.StatusChanged) -> None:
         self.said.append(event.status)
 
     def lines(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,7 +16,7 @@ from cockpit.model.tone import GLYPHS, Tone
 from cockpit.tui.lines import Piece, ToneLine
 from cockpit.tui.prompt import Prompt
 from cockpit.tui.terminal.compositor import CellScreen
-from cockpit.tui.widgets.line_view import LineView
+from cockpit.tui.widgets.line_view import LineView, Syntax
 from cockpit.tui.work import begin
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class LinesScreen(CellScreen[None]):
         lines: Callable[[], AsyncIterator[str]],
         *,
         follow: bool = False,
-        syntax: Literal["", "yaml"] = "",
+        syntax: Syntax = "",
     ) -> None:
         super().__init__()
         self._title = title
