@@ -1,106 +1,134 @@
-"""The runs of this user, kept: a folder a run, with a line a host as it ends, and the output beside it.
-
-A record is JSON lines: a header, `{"begun": host}` before a command is sent, a HostLine as the host ends, and an end.
-A kill -9 tears at most the last line. A record without its end is of a run that goes on, or that was interrupted: hosts
-that were begun and have no line are then of unknown outcome, the others were skipped.
-"""
+"""The runs of this user, kept: a folder a run, with its record and the output beside it."""
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from msgspec import UNSET, Struct, UnsetType
+from cockpit.fleet.results import record
+from cockpit.fleet.results.outcome import NOT_RUN, Outcome
+from cockpit.fleet.results.record import FILE, OUTPUT, Header, Recorder, summary_of
+from cockpit.fleet.results.record import HostLine as HostLine
+from cockpit.fleet.results.record import RunRecord as RunRecord
+from cockpit.fleet.results.record import RunSummary as RunSummary
+from cockpit.fleet.results.writer import Writer
+from cockpit.fleet.selection import CHANGED, DIGEST, ENDS
+from cockpit.model import errors
+from cockpit.tasks.store import StoreError, private_folder
 
-from cockpit.fleet.results.outcome import HostResult, Kill, Outcome, digest_of
-
-
-class HostLine(Struct, frozen=True, kw_only=True):
-    """How one host ended, as JSON has it: one line of a record, and of `cockpit fleet exec --format json`."""
-
-    host: str
-    address: str
-    outcome: Outcome
-    exit_code: int | None = None
-    signal: str | None = None
-    """"KILL", without "SIG"."""
-    stdout: str | UnsetType = UNSET
-    """At most the last 64 KiB, as UTF-8; not in a record, where it is in the spill."""
-    stderr: str | UnsetType = UNSET
-    truncated: bool = False
-    """Not all output was kept."""
-    spill: str | None = None
-    """The file of stdout; of stderr it is the same with `.err` for `.out`. None without output."""
-    kill: Kill = Kill.NOT_NEEDED
-    duration_seconds: float = 0.0
-    why: str = ""
-    attempts: int = 1
-    pipe_held: bool = False
-    phases: dict[str, float] = {}
-    """Seconds in each Phase that took any."""
-    stdout_bytes: int = 0
-    stderr_bytes: int = 0
-    lines: int = 0
-    stdout_digest: str = ""
-    stderr_digest: str = ""
-
-    @property
-    def digest(self) -> str:
-        """See HostResult.digest."""
-        return digest_of(self.stdout_digest, self.stderr_digest)
-
-
-def line_of(result: HostResult) -> HostLine:
-    raise NotImplementedError
-
-
-class RunSummary(Struct, frozen=True, kw_only=True):
-    """One run in a list."""
-
-    key: str
-    """The run's id: the task's id."""
-    command: str
-    selection: str
-    started_at: float
-    """Unix seconds."""
-    ended_at: float | None
-    state: str
-    """"running", "ended", or "interrupted": its cockpit died over it."""
-    why: str
-    """Why it stopped before all hosts had their turn."""
-    hosts: int
-    counts: dict[Outcome, int]
-
-
-class RunRecord(Struct, frozen=True, kw_only=True):
-    """All that is kept of one run, save the output itself."""
-
-    summary: RunSummary
-    plan: dict[str, str | int]
-    """As run.plan.Plan has it, without what is at its default."""
-    timeout_seconds: float
-    connect_seconds: float | None
-    sudo: str
-    idempotent: bool
-    hosts: tuple[HostLine, ...]
-    """In the order of the run; of a run that goes on only those that have ended."""
-    folder: Path
+KEEP_RUNS = 50
+KEEP_BYTES = 4 * 2**30
+"""Of all runs together, output and records."""
+_DIGEST_CHARS = 12
+"""Of HostResult.digest."""
 
 
 class History:
-    """All of it blocks: call it in a thread. Raises errors.NotFound and errors.Malformed."""
+    """All of it blocks: call it in a thread. Raises errors.NotFound, and errors.Refused for a folder of no use."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is state_dir()/fleet/runs."""
+        """`folder` is state_dir()/fleet/runs. It need not exist yet."""
         self.folder = folder
+
+    def begin(self, header: Header, writer: Writer) -> Recorder:
+        """A new run, its header on disk. Raises errors.Refused when nothing can be kept there."""
+        folder = self.folder / header.run
+        try:
+            private_folder(self.folder.parent)
+            private_folder(self.folder)
+            folder.mkdir(mode=0o700)
+            (folder / OUTPUT).mkdir(mode=0o700)
+            return Recorder(folder, header, writer)
+        except StoreError as error:
+            raise errors.Refused(str(error)) from error
+        except OSError as error:
+            said = f"cannot keep the run in {folder}: {error.strerror}; set COCKPIT_STATE_DIR to a writable folder"
+            raise errors.Refused(said) from error
 
     def runs(self) -> list[RunSummary]:
         """Newest first."""
-        raise NotImplementedError
+        return [summary for summary, _ in self._all()]
 
     def read(self, run_id: str) -> RunRecord:
         """`run_id` may be the start of one, or "last"."""
-        raise NotImplementedError
+        if run_id == "last":
+            newest = self.last()
+            if newest is None:
+                raise errors.NotFound("no run is kept yet")
+            return newest
+        found = [path for path in self._folders() if path.name.startswith(run_id)] if run_id else []
+        exact = [path for path in found if path.name == run_id]
+        if not found:
+            raise errors.NotFound(f"there is no run {run_id}; see: cockpit fleet runs")
+        if len(found) > 1 and not exact:
+            several = ", ".join(sorted(path.name for path in found)[:10])
+            raise errors.NotFound(f"several runs begin with {run_id}: {several}")
+        return record.read(exact[0] if exact else found[0])
 
     def last(self) -> RunRecord | None:
-        """The newest run."""
-        raise NotImplementedError
+        """The newest run, whatever became of it."""
+        for _, folder in self._all():
+            return record.read(folder)
+        return None
+
+    def hosts(self, run_id: str | None, what: str, digest: str) -> Collection[str]:
+        """See selection.Past. A run that goes on is refused as not there: its hosts may yet end otherwise."""
+        kept = self.read(run_id or "last")
+        if kept.summary.state == record.RUNNING:
+            raise errors.NotFound(f"the run {kept.summary.key} still goes on; wait for its end")
+        if what in (CHANGED, DIGEST):
+            return _by_output(kept, what, digest)
+        return [line.host for line in kept.hosts if line.outcome in ENDS[what]]
+
+    def forget(self, run_id: str) -> None:
+        """The run and its output. Raises errors.Refused while it goes on."""
+        kept = self.read(run_id)
+        if kept.summary.state == record.RUNNING:
+            raise errors.Refused(f"the run {kept.summary.key} still goes on; cancel it first")
+        shutil.rmtree(kept.folder, ignore_errors=True)
+
+    def trim(self, *, keep_runs: int = KEEP_RUNS, keep_bytes: int = KEEP_BYTES) -> None:
+        """Forget the oldest runs until the rest fits; never one that goes on."""
+        total = 0
+        for place, (summary, folder) in enumerate(self._all()):
+            total += summary.kept_bytes if summary.kept_bytes is not None else _size(folder)
+            if (place >= keep_runs or total > keep_bytes) and summary.state != record.RUNNING:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _all(self) -> list[tuple[RunSummary, Path]]:
+        found: list[tuple[RunSummary, Path]] = []
+        for folder in self._folders():
+            try:
+                found.append((summary_of(folder), folder))
+            except (errors.Malformed, errors.NotFound):
+                continue
+        return sorted(found, key=lambda pair: pair[0].started_at, reverse=True)
+
+    def _folders(self) -> list[Path]:
+        try:
+            with os.scandir(self.folder) as entries:
+                return [Path(entry.path) for entry in entries if (Path(entry.path) / FILE).is_file()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise errors.Refused(f"cannot read {self.folder}: {error.strerror}") from error
+
+
+def _by_output(kept: RunRecord, what: str, digest: str) -> list[str]:
+    ran = [line for line in kept.hosts if line.outcome not in NOT_RUN | {Outcome.UNKNOWN_OUTCOME, Outcome.CANCELLED}]
+    wanted = digest[:_DIGEST_CHARS]
+    return [line.host for line in ran if line.digest.startswith(wanted) is (what == DIGEST)]
+
+
+def _size(folder: Path) -> int:
+    return sum(_lengths(folder.rglob("*")))
+
+
+def _lengths(paths: Iterable[Path]) -> Iterable[int]:
+    for path in paths:
+        try:
+            yield path.lstat().st_size
+        except OSError:
+            continue

@@ -113,7 +113,8 @@ class HostResult(Struct, frozen=True, kw_only=True):
     """SHA-256 in hex of all of stdout, kept or not; empty without output."""
     stderr_digest: str = ""
     spill: str = ""
-    """The file that stdout went to; stderr is beside it as `.err`. Empty without output."""
+    """The file that stdout went to; empty when nothing was said there."""
+    stderr_spill: str = ""
 
     @property
     def digest(self) -> str:

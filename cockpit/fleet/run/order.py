@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from msgspec import Struct
 
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.run.plan import Plan
+from cockpit.model import errors
 
 TIMEOUT_SECONDS = 60.0
 
@@ -28,3 +31,14 @@ class Order(Struct, frozen=True, kw_only=True):
     """May be run once more on a host whose connection was lost in the middle."""
     selection: str = ""
     """As it was typed."""
+
+
+def check(order: Order) -> None:
+    """Raises errors.Refused for an empty command or a time-out that makes no sense."""
+    if not order.command.strip() or "\0" in order.command:
+        raise errors.Refused("there is no command; write one, for example: uptime")
+    if not (math.isfinite(order.timeout_seconds) and order.timeout_seconds > 0):
+        raise errors.Refused("the time-out must be more than 0 seconds")
+    connect = order.connect_seconds
+    if connect is not None and not (math.isfinite(connect) and connect > 0):
+        raise errors.Refused("the time-out for connecting must be more than 0 seconds")
