@@ -1,104 +1,32 @@
-"""What can be done to hosts: run a command on many, and once more where it failed."""
+"""What can be done to hosts: run a command on many by a plan, and once more where it failed."""
 
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from msgspec.structs import replace
+from msgspec import convert
 
-from cockpit.fleet.engine.link import Chunk
+from cockpit.fleet.engine.remote import unbroken
 from cockpit.fleet.host import Host
-from cockpit.fleet.machine import Machine
+from cockpit.fleet.results.record import RUNNING
 from cockpit.fleet.roster import Roster
-from cockpit.fleet.run.batch import TIMEOUT_SECONDS, Batch, Order, Result, summary
-from cockpit.fleet.selection import fold
+from cockpit.fleet.run.job import exec_job
+from cockpit.fleet.run.order import TIMEOUT_SECONDS, Order
+from cockpit.fleet.run.plan import Plan
+from cockpit.fleet.run.run import Run
+from cockpit.fleet.selection import ENDS, fold
 from cockpit.model import errors
-from cockpit.tasks.action import Action, CancelUnconfirmed, Input, Job, Progress, Risk, State, Target
+from cockpit.tasks.action import Action, Input, Job, Progress, Risk
 
-LANE = "fleet"
-STOP_SECONDS = 20.0
-"""For all hosts of a cancelled batch to confirm that nothing runs any more."""
-SHOWN_CHARS = 160
-"""Of a command, in questions and in the journal's sentence."""
-AGAIN = frozenset({State.FAILED, State.TIMED_OUT})
-"""Ends after which a rerun is offered. Not UNKNOWN: the command may have had its effect."""
-
-
-def target(machine: Machine) -> Target:
-    """A host as locks, questions and the journal know it."""
-    return Target(machine.lock, machine.name, machine.production, machine.read_only)
-
-
-def exec_job(
-    roster: Roster,
-    order: Order,
-    *,
-    action: str = "fleet.exec",
-    on_output: Callable[[Machine, Chunk], None] | None = None,
-    on_result: Callable[[Result], None] | None = None,
-    drained: Callable[[], Awaitable[None]] | None = None,
-    keep: Callable[[Batch], None] | None = None,
-) -> Job:
-    """A batch as a job: exclusive on each of its hosts. The callbacks are told what the task is told.
-
-    Raises errors.Refused for an empty command or time-out.
-    """
-    if not order.command.strip() or "\0" in order.command:
-        raise errors.Refused("there is no command; write one, for example: uptime")
-    if not (math.isfinite(order.timeout_seconds) and order.timeout_seconds > 0):
-        raise errors.Refused("the time-out must be more than 0 seconds")
-
-    async def run(progress: Progress) -> None:
-        def output(machine: Machine, chunk: Chunk) -> None:
-            progress.write(chunk.data, target=machine.name)
-            if on_output is not None:
-                on_output(machine, chunk)
-
-        def result(result: Result) -> None:
-            progress.outcome(result.machine.name, result.state, result.why)
-            progress.step(len(batch.results), len(order.machines))
-            if on_result is not None:
-                on_result(result)
-
-        async def written() -> None:
-            await progress.drained()
-            if drained is not None:
-                await drained()
-
-        batch = Batch(order, on_output=output, on_result=result, drained=written)
-        if keep is not None:
-            keep(batch)
-        try:
-            await batch.run(roster.pool)
-        except asyncio.CancelledError:
-            doubtful = [
-                result.machine.name
-                for result in batch.results.values()
-                if result.stop == "unconfirmed" or result.state is State.UNKNOWN
-            ]
-            if doubtful:
-                raise CancelUnconfirmed(f"it may still run on {fold(doubtful)}") from None
-            raise
-        finally:
-            progress.say(summary(list(batch.results.values())))
-
-    names = fold(machine.name for machine in order.machines)
-    count = len(order.machines)
-    shown = order.command if len(order.command) <= SHOWN_CHARS else f"{order.command[:SHOWN_CHARS]}..."
-    return Job(
-        action=action,
-        sentence=f"Run `{shown}` on {count} host{'s' if count != 1 else ''}: {names}",
-        targets=tuple(target(machine) for machine in order.machines),
-        run=run,
-        risk=Risk.DISRUPTIVE,
-        lane=LANE,
-        timeout_seconds=None,
-        stop_seconds=STOP_SECONDS,
-        exclusive=frozenset(machine.lock for machine in order.machines),
-        preview=tuple(f"{machine.where}: {order.command}" for machine in order.machines),
-    )
+AGAIN = "last:failed"
+"""Where a rerun goes. Not where the outcome is unknown: the command may have had its effect."""
+_PLAN = (
+    Input("canary", "Canary", hint="so many hosts first, for example 1; the rest only if they succeed", required=False),
+    Input("wave", "Wave", hint="hosts at a time: 20, or 25% of the run; empty: all at once", required=False),
+    Input("max_failures", "Most failures", hint="then it stops: 3, 10% (of the run), 10%/wave", required=False),
+)
 
 
 def actions(roster: Roster) -> tuple[Action[Host], ...]:
@@ -114,8 +42,9 @@ def actions(roster: Roster) -> tuple[Action[Host], ...]:
             disabled=commands.why_not_exec,
             inputs=(
                 Input("command", "Command", hint="run by the login shell of each host, for example: uptime"),
-                Input("pattern", "Hosts", hint="empty: the marked ones; web[1-3], @role, env=prod", required=False),
+                Input("pattern", "Hosts", hint="empty: the marked ones; web[1-3], @role, last:failed", required=False),
                 Input("timeout", "Time-out", default=f"{TIMEOUT_SECONDS:g}", hint="seconds for each host"),
+                *_PLAN,
             ),
         ),
         Action(
@@ -133,7 +62,8 @@ def actions(roster: Roster) -> tuple[Action[Host], ...]:
 class _Commands:
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
-        self._last: Batch | None = None
+        self._running: list[Run] = []
+        """Of this session, begun and not ended."""
 
     def why_not_exec(self, hosts: Sequence[Host]) -> str | None:
         locked = next((host.name for host in hosts if host.read_only), None)
@@ -141,44 +71,68 @@ class _Commands:
 
     def bind_exec(self, hosts: Sequence[Host], inputs: Mapping[str, str]) -> Job:
         pattern = inputs.get("pattern", "").strip()
-        machines = self._roster.select(pattern) if pattern else self._of(hosts)
-        try:
-            seconds = float(inputs.get("timeout", "").strip() or TIMEOUT_SECONDS)
-        except ValueError as error:
-            raise errors.Refused(f"the time-out {inputs['timeout']!r} is not a number of seconds") from error
-        return self._job(Order(machines, inputs.get("command", ""), seconds), "fleet.exec")
+        machines = self._roster.select(pattern) if pattern else self._roster.of(hosts)
+        order = Order(
+            machines=machines,
+            command=inputs.get("command", ""),
+            plan=plan_of(inputs),
+            timeout_seconds=_seconds(inputs.get("timeout", "")),
+            selection=pattern or fold(machine.name for machine in machines),
+        )
+        return self._job(order, "fleet.exec")
 
     def why_not_rerun(self, _: Sequence[Host]) -> str | None:
-        if self._last is None:
-            return "no command was run yet"
-        if len(self._last.results) < len(self._last.order.machines):
+        last = self._roster.past.last
+        if self._running or (last is not None and last.summary.state == RUNNING):
             return "the last command is still running"
-        return None if self._failed() else "the last command failed nowhere"
+        if last is None:
+            return "no command was run yet"
+        return None if any(line.outcome in ENDS["failed"] for line in last.hosts) else "the last command failed nowhere"
 
     def bind_rerun(self, _: Sequence[Host], __: Mapping[str, str]) -> Job:
+        last = self._roster.past.last
         why = self.why_not_rerun(())
-        if why is not None or self._last is None:
+        if why is not None or last is None:
             raise errors.Refused(why or "no command was run yet")
-        return self._job(replace(self._last.order, machines=self._failed()), "fleet.rerun")
-
-    def _failed(self) -> tuple[Machine, ...]:
-        if self._last is None:
-            return ()
-        now = self._roster.machines
-        failed = [name for name, result in self._last.results.items() if result.state in AGAIN]
-        return tuple(now[name] for name in failed if name in now)
-
-    def _of(self, hosts: Sequence[Host]) -> tuple[Machine, ...]:
-        now = self._roster.machines
-        gone = [host.name for host in hosts if host.name not in now]
-        if gone:
-            raise errors.Refused(f"{fold(gone)}: no longer in the inventory")
-        if not hosts:
-            raise errors.Refused("no host is named; mark some, or write web[1-3], @role, env=prod")
-        return tuple(now[host.name] for host in hosts)
+        order = Order(
+            machines=self._roster.select(AGAIN),
+            command=last.summary.command,
+            plan=convert(last.plan, Plan),
+            timeout_seconds=last.timeout_seconds,
+            connect_seconds=last.connect_seconds,
+            sudo=last.sudo,
+            idempotent=last.idempotent,
+            selection=AGAIN,
+        )
+        return self._job(order, "fleet.rerun")
 
     def _job(self, order: Order, action: str) -> Job:
-        def keep(batch: Batch) -> None:
-            self._last = batch
+        past = self._roster.past
+        run = Run(order, self._roster.pool, past.history, attended=True)
+        job = exec_job(run, action=action)
 
-        return exec_job(self._roster, order, action=action, keep=keep)
+        async def noted(progress: Progress) -> None:
+            self._running.append(run)
+            try:
+                await job.run(progress)
+            finally:
+                self._running.remove(run)
+                await unbroken(asyncio.to_thread(past.refresh))
+
+        return replace(job, run=noted)
+
+
+def plan_of(inputs: Mapping[str, str]) -> Plan:
+    """From the small inputs of a plan. Raises errors.Refused for a canary that is no number."""
+    canary = inputs.get("canary", "").strip() or "0"
+    if not (canary.isascii() and canary.isdigit()):
+        raise errors.Refused(f"the canary {canary!r} is not a number of hosts")
+    wave, failures = inputs.get("wave", "").strip(), inputs.get("max_failures", "").strip()
+    return Plan(canary=int(canary), wave=wave, max_failures=failures)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text.strip() or TIMEOUT_SECONDS)
+    except ValueError as error:
+        raise errors.Refused(f"the time-out {text!r} is not a number of seconds") from error

@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from cockpit.config import settings
+from cockpit.config.places import state_dir
 from cockpit.fleet import selection
 from cockpit.fleet.engine.pool import Pool
-from cockpit.fleet.inventory import read as inventory
 from cockpit.fleet.host import Host
+from cockpit.fleet.inventory import read as inventory
 from cockpit.fleet.inventory.read import Contents
 from cockpit.fleet.machine import Machine
+from cockpit.fleet.results.history import History
+from cockpit.fleet.results.recall import Recall
 from cockpit.model import errors
 
 
@@ -22,6 +25,7 @@ class Roster:
         self.fleet = fleet
         self.sources = inventory.sources(fleet)
         self.pool = pool or Pool()
+        self.past = Recall(History(state_dir() / "fleet" / "runs"))
         self._contents: dict[str, Contents] = {}
 
     @property
@@ -39,8 +43,14 @@ class Roster:
         return next((machine for machine in self.machines.values() if machine.key == key), None)
 
     def select(self, expression: str) -> tuple[Machine, ...]:
-        """See selection.select. Raises errors.Refused."""
-        return selection.select(expression, self.machines)
+        """See selection.select; past runs are as last looked at. Raises errors.Refused."""
+        return selection.select(expression, self.machines, self.past)
+
+    async def find(self, expression: str) -> tuple[Machine, ...]:
+        """The same, with the runs that are past now. Raises errors.Refused."""
+        if any(term.past is not None for term in selection.parse(expression)):
+            await asyncio.to_thread(self.past.refresh)
+        return self.select(expression)
 
     def of(self, hosts: Sequence[Host]) -> tuple[Machine, ...]:
         """The machines of these rows, as the inventories have them now. Raises errors.Refused."""
@@ -71,7 +81,9 @@ class Roster:
         return tuple(machine for machine in self.machines.values() if machine.source == source)
 
     async def changed(self, source: str) -> bool:
-        """Whether the files of an inventory have changed since they were read."""
+        """Whether the files of an inventory have changed since they were read. Past runs are looked at, too."""
+        if source == self.sources[0]:
+            await asyncio.to_thread(self.past.refresh)
         contents = self._contents.get(source)
         return contents is not None and await asyncio.to_thread(contents.changed)
 

@@ -52,7 +52,7 @@ async def _hosts(
 
     failures = await roster.load()
     try:
-        machines = roster.select(pattern) if pattern else tuple(roster.machines.values())
+        machines = await roster.find(pattern) if pattern else tuple(roster.machines.values())
     except errors.Refused as error:
         refuse([*failures, str(error)])
     if timeout is None or not machines:

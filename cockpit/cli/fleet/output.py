@@ -1,138 +1,114 @@
-"""Output of many hosts on stdout: as text, or as JSON, a line a host."""
+"""A run as it is printed: lines with the host before them, JSON with a line a host, or nothing until it ends."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import sys
 from typing import TYPE_CHECKING
 
-from cockpit.cli.fleet.say import complain, drawn
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from cockpit.cli.fleet.out import Out
     from cockpit.fleet.engine.link import Chunk
     from cockpit.fleet.machine import Machine
-    from cockpit.fleet.run.batch import Result
+    from cockpit.fleet.results.record import HostLine
+    from cockpit.fleet.results.spool import HostOutput
 
-TAIL_BYTES = 64 * 1024
+TEXT_BYTES = 64 * 1024
 """Of each stream of a host in JSON."""
-WAITING_CHARS = 1 << 20
-"""Unwritten output from which on the hosts are made to wait."""
+LINE_BYTES = 64 * 1024
+"""A longer line is cut into several."""
 
 
-class Out:
-    """stdout, written off the loop: a reader that stalls slows the hosts down and nothing else."""
+class Quiet:
+    """Only how far it is, and on stderr who did not succeed."""
 
-    def __init__(self) -> None:
-        self._lines: list[str] = []
-        self._size = 0
-        self._closed = False
-        self._wake = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
+    def __init__(self, out: Out, hosts: int) -> None:
+        self.out = out
+        self._hosts, self._done, self._failed = hosts, 0, 0
+        self._progress()
 
-    def line(self, text: str) -> None:
-        self._lines.append(text)
-        self._size += len(text)
-        if self._size > WAITING_CHARS:
-            self._room.clear()
-        self._wake.set()
+    def output(self, machine: Machine, chunk: Chunk) -> bool:
+        """Nothing of it is printed now."""
+        return False
 
-    async def drained(self) -> None:
-        """Wait while much is unwritten."""
-        await self._room.wait()
+    async def room(self) -> None:
+        await self.out.drained()
 
-    def close(self) -> None:
-        self._closed = True
-        self._wake.set()
+    async def ended(self, line: HostLine, output: HostOutput | None) -> None:
+        from cockpit.fleet.results.outcome import Outcome
 
-    async def run(self, gone: Callable[[], None]) -> None:
-        """Write until closed; `gone` is called once when nobody reads any more, and the rest is dropped."""
-        broken = False
-        while not (self._closed and not self._lines):
-            await self._wake.wait()
-            self._wake.clear()
-            lines, self._lines, self._size = self._lines, [], 0
-            self._room.set()
-            if not lines or broken:
-                continue
-            try:
-                await asyncio.to_thread(_write, "\n".join(lines) + "\n")
-            except BrokenPipeError:
-                broken = True
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                gone()
+        self._done += 1
+        if line.outcome is not Outcome.OK:
+            self._failed += 1
+            self.complain(line)
+        self._progress()
+
+    def complain(self, line: HostLine) -> None:
+        self.out.complain(f"{line.host}: {line.outcome.words}{f': {line.why}' if line.why else ''}")
+
+    def _progress(self) -> None:
+        failed = f", {self._failed} not ok" if self._failed else ""
+        self.out.status(f"{self._done} of {self._hosts} hosts{failed}")
 
 
-def _write(text: str) -> None:
-    sys.stdout.buffer.write(text.encode(sys.stdout.encoding or "utf-8", "replace"))
-    sys.stdout.buffer.flush()
+class Text(Quiet):
+    """Lines as they come, the host before each. A file or a pipe gets what the host said, a terminal what is safe."""
 
-
-class Text:
-    """Lines as they come, the host before each; failures on stderr as hosts end."""
-
-    def __init__(self) -> None:
-        self.results: list[Result] = []
-        self.out = Out()
+    def __init__(self, out: Out, hosts: int) -> None:
+        super().__init__(out, hosts)
+        self._open: dict[tuple[str, bool], bytes] = {}
+        """Lines without their end yet."""
         self._terminal = sys.stdout.isatty()
 
-    def output(self, machine: Machine, chunk: Chunk) -> None:
-        """Lines are taken from the task, which splits them."""
+    def output(self, machine: Machine, chunk: Chunk) -> bool:
+        key = (machine.name, chunk.stderr)
+        lines, end, rest = (self._open.pop(key, b"") + chunk.data).rpartition(b"\n")
+        if end:
+            self._print(machine.name, lines)
+        if len(rest) >= LINE_BYTES:
+            self._print(machine.name, rest)
+        elif rest:
+            self._open[key] = rest
+        return self.out.full
 
-    def line(self, target: str, line: str) -> None:
-        if target:
-            self.out.line(drawn(f"{target}: {line}", terminal=self._terminal))
+    async def ended(self, line: HostLine, output: HostOutput | None) -> None:
+        for stderr in (False, True):
+            rest = self._open.pop((line.host, stderr), b"")
+            if rest:
+                self._print(line.host, rest)
+        await super().ended(line, output)
 
-    def result(self, result: Result) -> None:
-        from cockpit.tasks.action import State
+    def _print(self, host: str, lines: bytes) -> None:
+        if not self._terminal:
+            prefix = f"{host}: ".encode("utf-8", "replace")
+            self.out.put(prefix + lines.replace(b"\n", b"\n" + prefix) + b"\n")
+            return
+        from cockpit.model.printable import printable
 
-        self.results.append(result)
-        if result.state is not State.SUCCEEDED:
-            complain(f"{result.machine.name}: {result.state.replace('_', ' ')}: {result.why}")
+        texts = lines.decode("utf-8", "replace").split("\n")
+        shown = [printable(f"{host}: {text.removesuffix(chr(13)).expandtabs()}") for text in texts]
+        self.out.put(("\n".join(shown) + "\n").encode("utf-8", "replace"))
 
 
-class Json:
+class Json(Quiet):
     """One line a host as it ends."""
 
-    def __init__(self) -> None:
-        self.results: list[Result] = []
-        self.out = Out()
-        self._tails: dict[str, tuple[bytearray, bytearray]] = {}
-        self._sizes: dict[str, int] = {}
-
-    def output(self, machine: Machine, chunk: Chunk) -> None:
-        tail = self._tails.setdefault(machine.name, (bytearray(), bytearray()))[chunk.stderr]
-        tail += chunk.data
-        self._sizes[machine.name] = self._sizes.get(machine.name, 0) + len(chunk.data)
-        if len(tail) > 2 * TAIL_BYTES:
-            del tail[:-TAIL_BYTES]
-
-    def line(self, target: str, line: str) -> None:
-        """The output is in the host's own line."""
-
-    def result(self, result: Result) -> None:
+    async def ended(self, line: HostLine, output: HostOutput | None) -> None:
         import msgspec
+        from msgspec.structs import replace
 
         from cockpit.model.printable import escaped
 
-        self.results.append(result)
-        machine = result.machine
-        streams = self._tails.pop(machine.name, (bytearray(), bytearray()))
-        out, err = (bytes(stream[-TAIL_BYTES:]) for stream in streams)
-        said = {
-            "host": machine.name,
-            "address": machine.address,
-            "state": result.state,
-            "exit_status": result.status,
-            "signal": result.signal or None,
-            "stdout_tail": out.decode("utf-8", "replace"),
-            "stderr_tail": err.decode("utf-8", "replace"),
-            "truncated": len(out) + len(err) < self._sizes.pop(machine.name, 0),
-            "duration_seconds": round(result.duration_seconds, 3),
-            "stop": result.stop or None,
-            "error": result.why or None,
-        }
-        self.out.line(escaped(msgspec.json.encode(said).decode()))
+        out, err = await output.ends(TEXT_BYTES) if output is not None else (b"", b"")
+        cut = len(out) < line.stdout_bytes or len(err) < line.stderr_bytes
+        whole = replace(
+            line,
+            stdout=out.decode("utf-8", "replace"),
+            stderr=err.decode("utf-8", "replace"),
+            truncated=line.truncated or cut,
+        )
+        self.out.put(escaped(msgspec.json.encode(whole).decode()).encode() + b"\n")
+        await super().ended(line, output)
+        await self.out.drained()
+
+    def complain(self, line: HostLine) -> None:
+        """It is in the host's own line."""

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from cockpit.fleet.results import record
-from cockpit.fleet.results.outcome import NOT_RUN, Outcome
 from cockpit.fleet.results.record import FILE, OUTPUT, Header, Recorder, summary_of
 from cockpit.fleet.results.record import HostLine as HostLine
 from cockpit.fleet.results.record import RunRecord as RunRecord
 from cockpit.fleet.results.record import RunSummary as RunSummary
 from cockpit.fleet.results.writer import Writer
-from cockpit.fleet.selection import CHANGED, DIGEST, ENDS
 from cockpit.model import errors
 from cockpit.tasks.store import StoreError, private_folder
 
 KEEP_RUNS = 50
 KEEP_BYTES = 4 * 2**30
 """Of all runs together, output and records."""
-_DIGEST_CHARS = 12
-"""Of HostResult.digest."""
 
 
 class History:
@@ -58,7 +55,7 @@ class History:
             if newest is None:
                 raise errors.NotFound("no run is kept yet")
             return newest
-        found = [path for path in self._folders() if path.name.startswith(run_id)] if run_id else []
+        found = [path for path in self.stamps() if path.name.startswith(run_id)] if run_id else []
         exact = [path for path in found if path.name == run_id]
         if not found:
             raise errors.NotFound(f"there is no run {run_id}; see: cockpit fleet runs")
@@ -72,15 +69,6 @@ class History:
         for _, folder in self._all():
             return record.read(folder)
         return None
-
-    def hosts(self, run_id: str | None, what: str, digest: str) -> Collection[str]:
-        """See selection.Past. A run that goes on is refused as not there: its hosts may yet end otherwise."""
-        kept = self.read(run_id or "last")
-        if kept.summary.state == record.RUNNING:
-            raise errors.NotFound(f"the run {kept.summary.key} still goes on; wait for its end")
-        if what in (CHANGED, DIGEST):
-            return _by_output(kept, what, digest)
-        return [line.host for line in kept.hosts if line.outcome in ENDS[what]]
 
     def forget(self, run_id: str) -> None:
         """The run and its output. Raises errors.Refused while it goes on."""
@@ -97,29 +85,28 @@ class History:
             if (place >= keep_runs or total > keep_bytes) and summary.state != record.RUNNING:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _all(self) -> list[tuple[RunSummary, Path]]:
-        found: list[tuple[RunSummary, Path]] = []
-        for folder in self._folders():
-            try:
-                found.append((summary_of(folder), folder))
-            except (errors.Malformed, errors.NotFound):
-                continue
-        return sorted(found, key=lambda pair: pair[0].started_at, reverse=True)
-
-    def _folders(self) -> list[Path]:
+    def stamps(self) -> Mapping[Path, tuple[int, int]]:
+        """The folders of all runs, and (mtime in ns, size) of their records."""
+        found: dict[Path, tuple[int, int]] = {}
         try:
             with os.scandir(self.folder) as entries:
-                return [Path(entry.path) for entry in entries if (Path(entry.path) / FILE).is_file()]
+                folders = [Path(entry.path) for entry in entries]
         except FileNotFoundError:
-            return []
+            return found
         except OSError as error:
             raise errors.Refused(f"cannot read {self.folder}: {error.strerror}") from error
+        for folder in folders:
+            with suppress(OSError):
+                status = (folder / FILE).stat()
+                found[folder] = (status.st_mtime_ns, status.st_size)
+        return found
 
-
-def _by_output(kept: RunRecord, what: str, digest: str) -> list[str]:
-    ran = [line for line in kept.hosts if line.outcome not in NOT_RUN | {Outcome.UNKNOWN_OUTCOME, Outcome.CANCELLED}]
-    wanted = digest[:_DIGEST_CHARS]
-    return [line.host for line in ran if line.digest.startswith(wanted) is (what == DIGEST)]
+    def _all(self) -> list[tuple[RunSummary, Path]]:
+        found: list[tuple[RunSummary, Path]] = []
+        for folder in self.stamps():
+            with suppress(errors.Malformed, errors.NotFound):
+                found.append((summary_of(folder), folder))
+        return sorted(found, key=lambda pair: pair[0].started_at, reverse=True)
 
 
 def _size(folder: Path) -> int:

@@ -78,6 +78,7 @@ class Run:
         self._breaker = Breaker()
         self._rows = Rows(order.machines, self._course.waves)
         self._lines: dict[str, HostLine] = {}
+        self._told: set[str] = set()
         self._flying: dict[int, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._said = ""
@@ -211,9 +212,8 @@ class Run:
         self._judge_login(end.outcome)
         line = line_of(host.result(end, await host.sealed()))
         self._record(line)
-        if self._listener is not None:
-            with suppress(asyncio.CancelledError):
-                await self._listener.ended(line, host.output)
+        with suppress(asyncio.CancelledError):
+            await self._tell(line)
 
     def _landed(self, place: int, task: asyncio.Task[None]) -> None:
         """A host's task is over. One that was cancelled before its first step said nothing."""
@@ -234,10 +234,17 @@ class Run:
             if machine.name not in self._lines:
                 why = stopped or "cockpit failed before its turn"
                 self._record(line_of(HostResult(machine=machine, outcome=Outcome.SKIPPED, why=why)))
+            await self._tell(self._lines[machine.name])
         await recorder.close(end_of(self._lines.values(), stopped, self._spool.kept_bytes if self._spool else 0))
         for text in (self.fault, summary(self._lines.values()), stopped):
             if text and self._progress is not None:
                 self._progress.say(text)
+
+    async def _tell(self, line: HostLine) -> None:
+        """The listener, once of each host."""
+        if self._listener is not None and line.host not in self._told:
+            self._told.add(line.host)
+            await self._listener.ended(line, self._rows.output(line.host))
 
     def _record(self, line: HostLine) -> None:
         assert self._recorder is not None and self._progress is not None

@@ -1,0 +1,108 @@
+"""stdout and stderr of a command that prints what many hosts say, and a line of progress below it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+WAITING_BYTES = 1 << 20
+"""Unwritten output from which on the hosts are made to wait."""
+STATUS_SECONDS = 0.1
+"""Between two drawings of the line of progress."""
+_ERASE = b"\r\x1b[K"
+
+
+class Out:
+    """Written off the loop, in order: a reader that stalls slows the hosts down and nothing else."""
+
+    def __init__(self) -> None:
+        self._pieces: list[tuple[bool, bytes]] = []
+        self._waiting_bytes = 0
+        self._status = ""
+        self._shown = ""
+        self._has_status = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._closed = False
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def put(self, data: bytes) -> None:
+        """Whole lines for stdout."""
+        self._add(False, data)
+
+    def complain(self, line: str) -> None:
+        """A line for stderr."""
+        from cockpit.model.printable import printable
+
+        self._add(True, printable(line).encode("utf-8", "replace") + b"\n")
+
+    def status(self, text: str) -> None:
+        """The line of progress: shown on a terminal only, where nothing else is written into it."""
+        if self._has_status:
+            self._status = text
+            self._wake.set()
+
+    @property
+    def full(self) -> bool:
+        return not self._room.is_set()
+
+    async def drained(self) -> None:
+        """Wait while much is unwritten."""
+        await self._room.wait()
+
+    def close(self) -> None:
+        self._status = ""
+        self._closed = True
+        self._wake.set()
+
+    async def run(self, gone: Callable[[], None]) -> None:
+        """Write until closed; `gone` is called once when nobody reads any more, and the rest is dropped."""
+        broken = False
+        while not self._closed or self._pieces or self._shown:
+            await self._wake.wait()
+            self._wake.clear()
+            pieces, self._pieces, self._waiting_bytes = self._pieces, [], 0
+            self._room.set()
+            try:
+                await asyncio.to_thread(self._write, [] if broken else pieces, self._status)
+            except BrokenPipeError:
+                broken = True
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                gone()
+            if self._has_status and not self._closed and not self._pieces:
+                await asyncio.sleep(STATUS_SECONDS)
+
+    def _add(self, stderr: bool, data: bytes) -> None:
+        self._pieces.append((stderr, data))
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes > WAITING_BYTES:
+            self._room.clear()
+        self._wake.set()
+
+    def _write(self, pieces: Iterable[tuple[bool, bytes]], status: str) -> None:
+        if self._shown and (pieces or status != self._shown):
+            _all(sys.stderr.fileno(), _ERASE)
+            self._shown = ""
+        stream, held = False, bytearray()
+        for stderr, data in pieces:
+            if stderr is not stream:
+                _all(2 if stream else 1, held)
+                stream, held = stderr, bytearray()
+            held += data
+        _all(2 if stream else 1, held)
+        if status and status != self._shown:
+            self._shown = status
+            columns = shutil.get_terminal_size().columns
+            _all(2, _ERASE + status[: max(1, columns - 1)].encode("utf-8", "replace"))
+
+
+def _all(file: int, data: bytes | bytearray) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
