@@ -237,6 +237,15 @@ class HostOutput:
         await self._spool.room(self)
 
     @property
+    def stdout_path(self) -> Path:
+        """Where it goes; the file comes with the first byte."""
+        return self._spool.folder / f"{self._name}.out"
+
+    @property
+    def stderr_path(self) -> Path:
+        return self._spool.folder / f"{self._name}.err"
+
+    @property
     def full(self) -> bool:
         """Whether `room` would wait."""
         return self._spool.full(self)
