@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,8 @@ from cockpit.model.changes import Delta
 LOOK_SECONDS = 1.0
 """Between two looks at a run of another cockpit."""
 INTERRUPTED = "interrupted"
+BLANK_LINES = 50
+"""At the end of an output, passed over to find one that says something."""
 
 
 class Files(Struct, frozen=True):
@@ -195,9 +198,7 @@ class KeptRun:
 
 def _row(line: HostLine) -> HostRow:
     size = line.stdout_bytes + line.stderr_bytes
-    return HostRow(
-        line.host, line.host, line.address, phase=Phase.DONE, result=line, out_bytes=size, lines=line.lines
-    )
+    return HostRow(line.host, line.host, line.address, phase=Phase.DONE, result=line, out_bytes=size, lines=line.lines)
 
 
 def _files(line: HostLine) -> Files:
@@ -220,7 +221,7 @@ def _last_lines(rows: list[HostRow]) -> dict[str, HostRow]:
 def _last_line(path: Path) -> str:
     pages = Pages(path)
     try:
-        for line in pages.before(pages.size()):
+        for line in islice(pages.before(pages.size()), BLANK_LINES):
             if text := line.data.strip():
                 return text[:300].decode("utf-8", "replace")
     except OSError:

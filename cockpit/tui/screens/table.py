@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, cast
+from typing import TYPE_CHECKING, ClassVar, Generic, cast
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from cockpit.listing import filter as filters
-from cockpit.listing.cells import Column, row
-from cockpit.listing.listing import Listing
-from cockpit.model import clock
+from cockpit.listing.cells import Column
+from cockpit.listing.filter import BadFilter
 from cockpit.model.changes import Delta, T
 from cockpit.tui.lines import Piece, ToneLine
 from cockpit.tui.prompt import Prompt
 from cockpit.tui.terminal.bindings import bind_to
 from cockpit.tui.terminal.compositor import CellScreen
-from cockpit.tui.widgets.live_table import LiveTable
+from cockpit.tui.widgets.table_box import TableBox
 from cockpit.tui.work import begin
 
 if TYPE_CHECKING:
@@ -48,12 +45,10 @@ class TableScreen(CellScreen[None], Generic[T]):
         super().__init__()
         self._title = title
         self._changes = changes
-        self.listing: Listing[T] = Listing(columns, sort, descending=descending)
-        self.table: LiveTable[T] = LiveTable(self.listing, clock=clock.wall)
-        self._nothing = empty
+        self.box: TableBox[T] = TableBox(columns, sort=sort, descending=descending, empty=empty)
+        self.table = self.box.table
         self._head = ToneLine(classes="screen-head")
         self._hints = ToneLine(classes="screen-hints")
-        self._filter = ""
 
     @property
     def cockpit(self) -> Cockpit:
@@ -61,14 +56,13 @@ class TableScreen(CellScreen[None], Generic[T]):
 
     def compose(self) -> ComposeResult:
         yield self._head
-        yield self.table
+        yield self.box
         yield self._hints
         yield Prompt()
 
     def on_mount(self) -> None:
         bind_to(self, [b for b in self.cockpit.keymap.bindings(("main",)) if hasattr(self, f"action_{b.action}")])
         self.table.focus()
-        self.table.empty = "reading ..."
         self._hints.say(self.hints())
         self.tell()
         self.set_interval(CLOCK_SECONDS, self.table.sync)
@@ -87,10 +81,9 @@ class TableScreen(CellScreen[None], Generic[T]):
 
     def tell(self) -> None:
         """Say title, filter and count."""
-        shown, total = len(self.listing), self.listing.total
-        left = [Piece(f" {self._title} ", "bold"), Piece(str(total) if shown == total else f"{shown}/{total}", "muted")]
-        if self._filter:
-            left.append(Piece(f"  /{self._filter}", "accent"))
+        left = [Piece(f" {self._title} ", "bold"), Piece(self.box.counts, "muted")]
+        if self.box.filter:
+            left.append(Piece(f"  /{self.box.filter}", "accent"))
         self._head.say(left, self.state())
 
     def state(self) -> list[Piece]:
@@ -101,19 +94,18 @@ class TableScreen(CellScreen[None], Generic[T]):
         stream = cast("AsyncGenerator[Delta[T], None]", self._changes())
         async with aclosing(stream):
             async for delta in stream:
-                await self.listing.apply(delta)
-                self._show()
+                await self.box.apply(delta)
+                self.tell()
 
-    def _show(self) -> None:
-        self.table.empty = f"none matches /{self._filter}" if self._filter and self.listing.total else self._nothing
-        self.table.sync()
+    @on(TableBox.Arranged)
+    def _arranged(self) -> None:
         self.tell()
 
     # -- keys ----------------------------------------------------------------------------------
 
     def action_back(self) -> None:
-        if self._filter:
-            begin(self, partial(self._arrange, ""), group="arrange")
+        if self.box.filter:
+            self.box.filter_by("")
         else:
             self.dismiss(None)
 
@@ -121,32 +113,25 @@ class TableScreen(CellScreen[None], Generic[T]):
         self.dismiss(None)
 
     def action_copy(self) -> None:
-        now = clock.wall()
-        rows = [row(self.listing.columns, item, now) for item in self.table.targets()]
-        self.cockpit.copy("\n".join("\t".join(cell.text for cell in cells) for cells in rows))
+        self.cockpit.copy(self.box.copied())
 
     def action_wide(self) -> None:
         self.table.wide = not self.table.wide
 
     def action_reverse(self) -> None:
-        begin(self, partial(self._sort, self.listing.sort, not self.listing.descending), group="arrange")
+        self.box.reverse()
 
     def action_filter(self) -> None:
-        self.query_one(Prompt).open("filter", "/", self._filter)
-
-    @on(LiveTable.SortRequested)
-    def _sort_requested(self, event: LiveTable.SortRequested) -> None:
-        column = next(column for column in self.listing.columns if column.id == event.column_id)
-        again = column is self.listing.sort
-        begin(self, partial(self._sort, column, again and not self.listing.descending), group="arrange")
-
-    async def _sort(self, column: Column[T], descending: bool) -> None:
-        await self.listing.arrange(column, descending, self._accepts(self._filter))
-        self._show()
+        self.query_one(Prompt).open("filter", "/", self.box.filter)
 
     @on(Prompt.Typed)
     def _typed(self, event: Prompt.Typed) -> None:
-        begin(self, partial(self._arrange, event.text), group="arrange")
+        try:
+            self.box.filter_by(event.text)
+        except BadFilter as error:
+            event.prompt.complain(str(error))
+        else:
+            event.prompt.complain("")
 
     @on(Prompt.Entered)
     def _entered(self, event: Prompt.Entered) -> None:
@@ -154,28 +139,9 @@ class TableScreen(CellScreen[None], Generic[T]):
 
     @on(Prompt.Closed)
     def _prompt_closed(self, event: Prompt.Closed) -> None:
-        begin(self, partial(self._arrange, ""), group="arrange")
+        self.box.filter_by("")
         self._leave_prompt()
 
     def _leave_prompt(self) -> None:
         self.query_one(Prompt).close()
         self.table.focus()
-
-    async def _arrange(self, text: str) -> None:
-        prompt = self.query_one(Prompt)
-        try:
-            accepts = self._accepts(text)
-        except filters.BadFilter as error:
-            prompt.complain(str(error))
-            return
-        prompt.complain("")
-        self._filter = text.strip()
-        await self.listing.arrange(self.listing.sort, self.listing.descending, accepts)
-        self._show()
-
-    def _accepts(self, text: str) -> Callable[[Any], bool] | None:
-        matches, columns = filters.parse(text), self.listing.columns
-        if matches is None:
-            return None
-        now = clock.wall()
-        return lambda item: matches(" ".join(cell.text for cell in row(columns, item, now)).lower())

@@ -41,7 +41,7 @@ from cockpit.tui.widgets.table_lines import (
 )
 
 CLOCK_SECONDS = 10.0
-"""Cells that change by the time alone stay as painted for so long."""
+"""Cells that change by the time alone stay as painted for so long, unless a table is told otherwise."""
 SAMPLE_ROWS = 200
 """About so many rows the widths are fitted to, from all over the listing."""
 
@@ -140,13 +140,15 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         id: str | None = None,
         wide: bool = False,
         clock: Callable[[], float] = time.time,
+        clock_seconds: float = CLOCK_SECONDS,
     ) -> None:
-        """`clock` gives Unix seconds."""
+        """`clock` is what the columns are given, Unix seconds as a rule; cells that change by the time alone stay as
+        painted for `clock_seconds`."""
         super().__init__(id=id)
         self.listing = listing
         self.cursor: str | None = None
         self.marks: set[str] = set()
-        self._clock = clock
+        self._clock, self._clock_seconds = clock, clock_seconds
         self._wide = wide
         self._empty = ""
         self._columns: list[Column[T]] = []
@@ -350,7 +352,7 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         for item in self.listing.window(top, height):
             key = item.key
             known = made.get(key)
-            if known is None or now - known.at >= CLOCK_SECONDS or now < known.at or known.item != item:
+            if known is None or now - known.at >= self._clock_seconds or now < known.at or known.item != item:
                 known = _Made(item, row(columns, item, now), now)
             kept[key] = known
             lines.append(Line(key, known.cells, key == self.cursor, key in self.marks))
