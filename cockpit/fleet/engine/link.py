@@ -12,6 +12,8 @@ from msgspec import Struct
 HIGH_BYTES = 512 * 1024
 """Output that may wait for its reader; beyond it the other side is made to wait (SSH window, pipe)."""
 LOW_BYTES = 64 * 1024
+READ_BYTES = 256 * 1024
+"""Output of one stream that one read may join: a reader that wakes for each packet costs more than the packets."""
 HELD_SECONDS = 1.0
 """Quiet time after the command has ended and before output that never closes is called held by a detached child."""
 HELD_MOST_SECONDS = 5.0
@@ -41,6 +43,8 @@ class Ending(Struct):
     """It ended, but a detached child kept its output open."""
     lost: str = ""
     """Why the channel closed early."""
+    at: float | None = None
+    """When it ended, by the event loop's clock in seconds; None: that is not known."""
 
     @property
     def known(self) -> bool:
@@ -62,6 +66,7 @@ class Channel:
         """When it ended, or when its output was last allowed to go on after that."""
         self._late_bytes = 0
         self._wake = asyncio.Event()
+        self._over = asyncio.Event()
 
     def feed(self, data: bytes, *, stderr: bool) -> None:
         """Output has come. What comes after the end was called is dropped."""
@@ -78,8 +83,9 @@ class Channel:
     def ended(self, *, status: int | None = None, signal: str = "") -> None:
         """The command has ended; output may still come."""
         self.ending.status, self.ending.signal = status, signal
-        self._ended_at = asyncio.get_running_loop().time()
+        self.ending.at = self._ended_at = asyncio.get_running_loop().time()
         self._wake.set()
+        self._over.set()
 
     def closed(self, why: str = "") -> None:
         """Nothing more will come."""
@@ -87,9 +93,14 @@ class Channel:
             self.ending.lost = why or "it ended without saying how"
         self._closed = True
         self._wake.set()
+        self._over.set()
+
+    async def over(self) -> None:
+        """Wait until the command has ended or the channel has closed; its output is left for `read`."""
+        await self._over.wait()
 
     async def read(self) -> Chunk | None:
-        """The next output; None when the command has ended and its output is all here."""
+        """The output that is here, of one stream; None when the command has ended and its output is all read."""
         while not self._chunks:
             if self._closed:
                 return None
@@ -100,7 +111,7 @@ class Channel:
         if not self._closed and self._overdue():
             self.ending.pipe_held = True
             self._closed = True
-        chunk = self._chunks.popleft()
+        chunk = self._next()
         self._waiting_bytes -= len(chunk.data)
         if self._paused and self._waiting_bytes < LOW_BYTES:
             self._paused = False
@@ -108,6 +119,16 @@ class Channel:
                 self._ended_at = asyncio.get_running_loop().time()
             self._pause(False)
         return chunk
+
+    def _next(self) -> Chunk:
+        first = self._chunks.popleft()
+        if not self._chunks or self._chunks[0].stderr != first.stderr:
+            return first
+        pieces, size = [first.data], len(first.data)
+        while self._chunks and self._chunks[0].stderr == first.stderr and size < READ_BYTES:
+            pieces.append(self._chunks.popleft().data)
+            size += len(pieces[-1])
+        return Chunk(b"".join(pieces), first.stderr)
 
     def _overdue(self) -> bool:
         """What still comes is no longer the command's own."""

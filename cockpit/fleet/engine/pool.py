@@ -94,13 +94,17 @@ class Pool:
             if slot.link is not None and slot.link.alive:
                 return slot.link
             slot.link = None
-            if machine.transport == "local":
-                slot.link = LocalLink()
-            else:
-                engine = await asyncio.to_thread(_import)
-                async with self._gate:
-                    slot.link = await engine.connect(machine, seconds=self._connect_seconds)
+            slot.link = await self.another(machine)
             return slot.link
+
+    async def another(self, machine: Machine) -> Link:
+        """A connection that is not kept: whoever asks for it closes it. Raises model.errors."""
+        if machine.transport == "local":
+            return LocalLink()
+        engine = await asyncio.to_thread(_import)
+        async with self._gate:
+            link: Link = await engine.connect(machine, seconds=self._connect_seconds)
+        return link
 
     async def drop(self, machine: Machine, link: Link) -> None:
         """Give up a connection that does not answer."""

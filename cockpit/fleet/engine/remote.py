@@ -1,215 +1,218 @@
 """A command on a host that can be stopped for certain, and whose end is never guessed.
 
 No peer stops what it times out (clush, pdsh, pssh, parallel-ssh, ssh, ansible were measured), and sshd ignores a signal
-that is sent to a root session. So the command is started by a line that first announces its session, and a second
-channel ends every process of that session and looks that none is left.
+that is sent to a root session. So the command is started by a line that first announces its process, and a second
+channel ends that process, its session and its descendants, and looks that none is left.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
-import shlex
+from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from cockpit.fleet.engine import announce
+from cockpit.fleet.engine.announce import Announcement
 from cockpit.fleet.engine.link import Chunk, Ending, Running
 from cockpit.fleet.engine.pool import CHANNELS, Pool
+from cockpit.fleet.engine.stop import Stopped, judged, stop
+from cockpit.fleet.engine.sudo import LEAVE_SECONDS, Door, Sudo
 from cockpit.fleet.machine import Machine
 from cockpit.model import errors
 
-ANNOUNCE_BYTES = 64 * 1024
-"""Noise of login scripts that may stand before the announcement."""
 ANNOUNCE_SECONDS = 3.0
 """How long a stop waits for the announcement of a command that was just sent."""
 ENDED_SECONDS = 1.0
-STOP_SECONDS = 8.0
-"""For the second channel to end the processes and to look."""
-TERM_ROUNDS, KILL_ROUNDS = 15, 30
-"""Tenths of a second from SIGTERM to SIGKILL, and from there to giving up."""
-
-_ANNOUNCE = '{{ read -r s </proc/$$/stat; }} 2>/dev/null; set -- ${{s##*) }}; printf "{mark} %s %s\\n" $2 $4'
-"""Run by a helper of the login shell, which is $2, its parent; $4 is the session. Then the login shell itself runs the
-command, as it would under ssh."""
-_STOPPER = r"""
-seen=0
-members() {
-  found=
-  for file in /proc/[0-9]*/stat; do
-    { read -r line <"$file"; } 2>/dev/null || continue
-    set -- ${line##*) }
-    pid=${file#/proc/}
-    [ "$4" = SESSION ] && [ "$1" != Z ] && [ "$1" != X ] && found="$found ${pid%/stat}"
-  done
-  [ -n "$found" ] && seen=1
-}
-i=0
-while members; do
-  if [ $i -lt TERMS ]; then
-    [ $i -eq 0 ] && kill -TERM $found 2>/dev/null && kill -CONT $found 2>/dev/null
-  elif [ $i -lt KILLS ]; then
-    kill -KILL $found 2>/dev/null
-  else
-    echo "left:$found"; exit 1
-  fi
-  i=$((i+1)); sleep 0.1 2>/dev/null || sleep 1
-done
-echo MARK gone $seen
-"""
+"""For the host to say that a command has ended by itself, when it is not among its processes any more."""
+LINE_BYTES = 128 * 1024 - 1
+"""Of one argument of a program on Linux (MAX_ARG_STRLEN, execve(2)): the login shell gets the command as one."""
 
 _R = TypeVar("_R")
 
 
-class Stopped(Struct, frozen=True):
-    """What came of stopping a command."""
+class Timeline(Struct):
+    """When what happened, by the event loop's clock in seconds; None: not yet, or never."""
 
-    confirmed: bool
-    why: str = ""
-    """Why it is not confirmed."""
+    sent: float
+    """The command was handed to the connection."""
+    taken: float | None = None
+    """The host has said that it starts it; with sudo, sudo has let it in."""
+    output: float | None = None
+    """The first of its output was read."""
+    ended: float | None = None
+    """It ended."""
+    drained: float | None = None
+    """All its output was read."""
 
 
 class Remote:
     """A command that was sent. Read it to its end, or stop it."""
 
-    def __init__(self, pool: Pool, machine: Machine, running: Running, mark: bytes) -> None:
+    def __init__(
+        self, pool: Pool, machine: Machine, running: Running, announcement: Announcement, timeline: Timeline
+    ) -> None:
         self._pool, self._machine, self._running = pool, machine, running
-        self._mark = mark
-        self._head: bytearray | None = bytearray()
-        self._session = 0
+        self._announcement = announcement
+        self._timeline = timeline
+        self._before: deque[Chunk] = deque()
+        """Read while something else was waited for."""
+        self._sudo: Sudo | None = None
+        self._asking = False
+        """sudo has not let it in yet."""
         self._over = False
-        self._stopped: Stopped | None = None
+        self._stopping: asyncio.Future[Stopped] | None = None
 
     @property
     def ending(self) -> Ending:
         """Whole once `read` has given None."""
         return self._running.channel.ending
 
+    @property
+    def timeline(self) -> Timeline:
+        self._timeline.ended = self.ending.at
+        return self._timeline
+
     async def read(self) -> Chunk | None:
-        """The next output, without the announcement; None at the end."""
-        while True:
-            chunk = await self._running.channel.read()
-            if chunk is None:
-                return self._last()
-            if chunk.stderr or self._head is None:
+        """The output that is here, of one stream, without the announcement; None at the end."""
+        chunk = self._before.popleft() if self._before else await self._read()
+        if self._timeline.output is None and chunk is not None:
+            self._timeline.output = _now()
+        if chunk is None and not self._over:
+            self._over = True
+            self._timeline.drained = _now()
+        return chunk
+
+    async def _read(self) -> Chunk | None:
+        announcement = self._announcement
+        while (chunk := await self._running.channel.read()) is not None:
+            if chunk.stderr or not announcement.awaited:
                 return chunk
-            data = self._announced(chunk.data)
-            if data:
+            if data := announcement.feed(chunk.data):
                 return Chunk(data)
+        return Chunk(data) if (data := announcement.release()) else None
+
+    def write(self, data: bytes) -> None:
+        """Input, when it was sent with `feed`. Dropped once the other side has closed."""
+        self._running.write(data)
+
+    async def room(self) -> None:
+        """Wait while much of the input has not been taken: call it between large writes."""
+        await self._running.room()
+
+    def eof(self) -> None:
+        """The input ends."""
+        self._running.eof()
 
     async def stop(self) -> Stopped:
-        """End all its processes and look that none is left. Bounded; never raises for what the host does."""
-        if self._stopped is None:
-            self._stopped = await unbroken(self._bounded_stop())
-        return self._stopped
+        """End all its processes and look that none is left. Bounded; never raises for what the host does.
+
+        A cancel does not cut it short.
+        """
+        if self._stopping is None:
+            self._stopping = asyncio.ensure_future(self._stop())
+        return await unbroken(self._stopping)
 
     async def close(self) -> None:
         """Let go of it; stop it first when its end has not been read."""
-        if not self._over and self._stopped is None:
-            await self.stop()
-        self._running.close()
-
-    async def _bounded_stop(self) -> Stopped:
         try:
-            async with asyncio.timeout(STOP_SECONDS):
-                return await self._stop()
-        except TimeoutError:
-            return Stopped(False, "the host did not confirm in time")
-        except errors.SourceError as error:
-            return Stopped(False, str(error))
+            if not self._over and self._stopping is None:
+                await self.stop()
+        finally:
+            self._running.close()
+
+    async def enter(self, door: Door, sudo: Sudo) -> None:
+        """See Door.enter; what was said meanwhile is read first."""
+        self._asking = True
+        self._before.extend(await door.enter(self._running, self._announcement))
+        self._asking, self._sudo = False, sudo
+        if not sudo.is_root:
+            self._announcement = door.inside
 
     async def _stop(self) -> Stopped:
+        if self._asking and await self._gives_up():
+            return Stopped(True)
         await self._await_announcement()
         if self.ending.known:
             return Stopped(True)
-        if not self._session:
+        who = self._announcement.who
+        if who is None:
             return Stopped(False, "the host did not say which process it is")
-        mark = secrets.token_hex(8)
-        script = _STOPPER.replace("SESSION", str(self._session)).replace("TERMS", str(TERM_ROUNDS))
-        script = script.replace("KILLS", str(TERM_ROUNDS + KILL_ROUNDS)).replace("MARK", mark)
-        running = await self._pool.start(self._machine, f"exec /bin/sh -c {shlex.quote(script)}")
-        said = bytearray()
-        try:
-            while (chunk := await running.channel.read()) is not None:
-                said += chunk.data[:1000]
-        finally:
-            running.close()
-        if f"{mark} gone 1".encode() in said or await self._ended_by_itself():
+        told = await stop(self._pool, self._machine, who, self._sudo)
+        if isinstance(told, Stopped):
+            return told
+        if told.word in ("absent", "orphans") and await self._has_ended(ENDED_SECONDS):
             return Stopped(True)
-        left = re.search(rb"left:([ \d]+)", said)
-        return Stopped(False, f"still running: process{left[1].decode()}" if left else "its processes were not seen")
+        return judged(told, who)
 
-    async def _ended_by_itself(self) -> bool:
-        """Nothing of its session was seen: it has just ended and says so, or another machine has answered."""
+    async def _gives_up(self) -> bool:
+        """sudo still asks: it ends with its input."""
+        self._running.eof()
+        return await self._has_ended(LEAVE_SECONDS)
+
+    async def _has_ended(self, seconds: float) -> bool:
         try:
-            async with asyncio.timeout(ENDED_SECONDS):
-                while not self.ending.known and await self._running.channel.read() is not None:
-                    pass
+            async with asyncio.timeout(seconds):
+                await self._running.channel.over()
         except TimeoutError:
             pass
         return self.ending.known
 
     async def _await_announcement(self) -> None:
-        """A command that was only just sent may not have announced itself yet. What it says meanwhile is dropped."""
+        """A command that was only just sent may not have announced itself yet."""
         try:
             async with asyncio.timeout(ANNOUNCE_SECONDS):
-                while self._head is not None and not self.ending.known:
-                    chunk = await self._running.channel.read()
+                while self._announcement.awaited and not self.ending.known:
+                    chunk = await self._read()
                     if chunk is None:
                         return
-                    if not chunk.stderr:
-                        self._announced(chunk.data)
+                    self._before.append(chunk)
         except TimeoutError:
             return
 
-    def _announced(self, data: bytes) -> bytes:
-        """Take the announcement out of the first output; what stands before it was said by login scripts."""
-        assert self._head is not None
-        self._head += data
-        found = re.search(re.escape(self._mark) + rb" (\d*) (\d*)\r?\n", self._head)
-        if found is None:
-            if len(self._head) <= ANNOUNCE_BYTES:
-                return b""
-        elif found[1] and found[1] == found[2]:
-            self._session = int(found[1])
-        head = bytes(self._head) if found is None else bytes(self._head[: found.start()] + self._head[found.end() :])
-        self._head = None
-        return head
-
-    def _last(self) -> Chunk | None:
-        head, self._head = self._head, None
-        if head:
-            return Chunk(bytes(head))
-        self._over = True
-        return None
-
 
 @asynccontextmanager
-async def sent(pool: Pool, machine: Machine, command: str) -> AsyncIterator[Remote]:
-    """Start a command by the login shell of the user, its input empty; leaving early stops it.
+async def sent(
+    pool: Pool, machine: Machine, command: str, *, feed: bool = False, sudo: Sudo | None = None
+) -> AsyncIterator[Remote]:
+    """Start a command by the login shell of the user; leaving early stops it.
 
-    Raises errors.Unreachable, Denied and Refused when it was not started, UnknownOutcome when that is in doubt.
+    Its input is empty or, with `feed`, what is written. With `sudo` it runs as another user, once sudo has let it in.
+    Raises errors.Unreachable, Denied (SudoRefused) and Refused when it was not started, UnknownOutcome when that is in
+    doubt.
     """
-    mark = secrets.token_hex(8)
-    line = f"/bin/sh -c {shlex.quote(_ANNOUNCE.format(mark=mark))}\n{command}"
+    announcement = Announcement(secrets.token_hex(8))
+    door = Door(sudo, machine) if sudo is not None else None
+    line = announce.line(announcement.mark) + (command if door is None else door.line(command))
+    if (size := len(line.encode())) > LINE_BYTES:
+        raise errors.Refused(
+            f"the command is {size - LINE_BYTES} bytes too long to be one argument; send it as a file, or by its input"
+        )
     async with pool.channels(machine):
-        starting = asyncio.ensure_future(pool.start(machine, line))
+        timeline = Timeline(_now())
+        starting = asyncio.ensure_future(pool.start(machine, line, feed=feed or door is not None))
         try:
             running = await asyncio.shield(starting)
         except asyncio.CancelledError:
-            await unbroken(_undo(pool, machine, starting, mark))
+            await unbroken(_undo(pool, machine, starting, announcement))
             raise
-        remote = Remote(pool, machine, running, mark.encode())
+        remote = Remote(pool, machine, running, announcement, timeline)
         try:
+            if door is not None and sudo is not None:
+                await remote.enter(door, sudo)
+                if not feed:
+                    remote.eof()
+            timeline.taken = _now()
             yield remote
         finally:
             await remote.close()
 
 
-async def _undo(pool: Pool, machine: Machine, starting: asyncio.Future[Running], mark: str) -> None:
+async def _undo(pool: Pool, machine: Machine, starting: asyncio.Future[Running], announcement: Announcement) -> None:
     """A cancel while the command was on its way: stop it if it got through.
 
     Raises errors.UnknownOutcome when it may have got through and cannot be stopped.
@@ -224,7 +227,7 @@ async def _undo(pool: Pool, machine: Machine, starting: asyncio.Future[Running],
         raise errors.UnknownOutcome(f"{machine.where} did not say whether it started the command")
     error = starting.exception()
     if error is None:
-        remote = Remote(pool, machine, starting.result(), mark.encode())
+        remote = Remote(pool, machine, starting.result(), announcement, Timeline(_now()))
         stopped = await remote.stop()
         await remote.close()
         if not stopped.confirmed:
@@ -233,7 +236,7 @@ async def _undo(pool: Pool, machine: Machine, starting: asyncio.Future[Running],
         raise error
 
 
-async def unbroken(work: Coroutine[Any, Any, _R]) -> _R:
+async def unbroken(work: Coroutine[Any, Any, _R] | asyncio.Future[_R]) -> _R:
     """Finish what must be finished, also when a second cancel comes; the cancel is then passed on."""
     task = asyncio.ensure_future(work)
     cancelled = False
@@ -245,6 +248,10 @@ async def unbroken(work: Coroutine[Any, Any, _R]) -> _R:
     if cancelled:
         raise asyncio.CancelledError
     return task.result()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import asyncssh
 
@@ -29,6 +30,7 @@ class Session(asyncssh.SSHClientSession[bytes]):
     def __init__(self, client: Watched, *, feed: bool = False) -> None:
         """With `feed` its input stays open for `write` and `eof`; else it is empty."""
         self.made = False
+        self._abandoned = False
         self._client = client
         self._feed = feed
         self._room = asyncio.Event()
@@ -37,8 +39,11 @@ class Session(asyncssh.SSHClientSession[bytes]):
         self.channel = Channel(self._pause)
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
-        self.made = True
         self._chan = chan
+        if self._abandoned:
+            chan.close()
+        else:
+            self.made = True
 
     def session_started(self) -> None:
         if not self._feed:
@@ -46,6 +51,10 @@ class Session(asyncssh.SSHClientSession[bytes]):
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         self.channel.feed(data, stderr=datatype is not None)
+
+    def eof_received(self) -> bool:
+        """Its output ends; it may go on to read its input."""
+        return True
 
     def exit_status_received(self, status: int) -> None:
         self.channel.ended(status=status)
@@ -66,6 +75,11 @@ class Session(asyncssh.SSHClientSession[bytes]):
     def close(self) -> None:
         if self._chan is not None:
             self._chan.close()
+
+    def abandon(self) -> None:
+        """Nobody waits for it to start any more: what is not yet asked of the host is not asked."""
+        self._abandoned = True
+        self.close()
 
     def write(self, data: bytes) -> None:
         if self._chan is not None and not self._chan.is_closing():
@@ -114,22 +128,31 @@ class SshLink:
 
     async def _open(self, command: str | None, terminal: Terminal | None, *, feed: bool) -> Session:
         session = Session(self._client, feed=feed)
+        opening = asyncio.ensure_future(
+            self._connection.create_session(
+                lambda: session,
+                command,
+                encoding=None,
+                request_pty="force" if terminal is not None else False,
+                term_type=terminal.kind if terminal is not None else None,
+                term_size=(terminal.columns, terminal.rows) if terminal is not None else (),
+            )
+        )
         try:
+            # asyncssh leaves a channel open, and a place of MaxSessions taken, when it is cut short in this
             async with asyncio.timeout(START_SECONDS):
-                await self._connection.create_session(
-                    lambda: session,
-                    command,
-                    encoding=None,
-                    request_pty="force" if terminal is not None else False,
-                    term_type=terminal.kind if terminal is not None else None,
-                    term_size=(terminal.columns, terminal.rows) if terminal is not None else (),
-                )
+                await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            session.abandon()
+            opening.add_done_callback(_consume)
+            raise
         except asyncssh.ChannelOpenError as error:
             if not self.alive:
                 raise NotSent(self._client.lost) from error
             raise errors.Refused(f"{self._where} refused the command: {error.reason}") from error
         except TimeoutError as error:
-            session.close()
+            session.abandon()
+            opening.add_done_callback(_consume)
             if session.made:
                 raise errors.UnknownOutcome(f"{self._where} did not say whether it started the command") from error
             raise errors.Unreachable(f"{self._where} gave no channel within {START_SECONDS:.0f} s") from error
@@ -148,3 +171,9 @@ class SshLink:
                 await self._connection.wait_closed()
         except TimeoutError:
             self._connection.abort()
+
+
+def _consume(opening: asyncio.Future[Any]) -> None:
+    """Nobody waits for what came of it."""
+    if not opening.cancelled():
+        opening.exception()
