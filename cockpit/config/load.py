@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from cockpit.config import lines, problems
+from cockpit.config import inventories, lines, problems
 from cockpit.config.problems import Problem, dotted
 from cockpit.config.settings import Settings
 
@@ -21,7 +21,9 @@ PREFIX = "COCKPIT_"
 """COCKPIT_UI__THEME is ui.theme: every key that is one value and stands in no list has such a variable."""
 MOST_BYTES = 64 * 2**20
 """Of a file: /dev/zero has no end."""
-_PATHS = frozenset({"kubeconfig", "known_hosts", "identity", "token_file", "webhook_secret_file", "data"})
+_PATHS = frozenset(
+    {"kubeconfig", "known_hosts", "identity", "certificate", "token_file", "webhook_secret_file", "data"}
+)
 
 
 class ConfigError(Exception):
@@ -144,6 +146,18 @@ def _whole(path: str, folder: Path) -> str:
         raise ConfigError(f"{path}: there is no such user here, so no home folder; write the path in full") from error
 
 
+def _inventory(entry: str, folder: Path) -> str:
+    """Whole but for the `~`. Of a command it is the program that is meant, and a bare word is looked up by $PATH."""
+    kind, place = inventories.split(entry)
+    if kind != "command":
+        whole = _whole(place, folder)
+        return inventories.joined(kind, place if place.startswith("~") else whole)
+    program, space, arguments = place.strip().partition(" ")
+    if "/" in program and not program.startswith(("~", "'", '"')):
+        program = _whole(program, folder)
+    return inventories.joined(kind, program + space + arguments)
+
+
 def _walked(struct: msgspec.Struct, folder: Path) -> msgspec.Struct:
     """Relative paths are relative to the file. The name of an inventory is shown, so its `~` stays."""
     new: dict[str, object] = {}
@@ -155,9 +169,8 @@ def _walked(struct: msgspec.Struct, folder: Path) -> msgspec.Struct:
                 new[name] = [_walked(inner, folder) for inner in many]
             case str(text) if name in _PATHS and text:
                 new[name] = os.pathsep.join([_whole(part, folder) for part in _parts(name, text)])
-            case [*paths] if name == "inventories":
-                whole = [_whole(text, folder) for text in paths]
-                new[name] = [text if text.startswith("~") else path for text, path in zip(paths, whole, strict=True)]
+            case [*entries] if name == "inventories":
+                new[name] = [_inventory(entry, folder) for entry in entries]
             case _:
                 pass
     return msgspec.structs.replace(struct, **new)

@@ -6,6 +6,7 @@ import difflib
 import functools
 import math
 import re
+import shlex
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from cockpit.config import inventories
 from cockpit.config.lines import Path
 from cockpit.config.settings import Settings
 
@@ -118,6 +120,8 @@ def of_sense(settings: Settings) -> Iterator[Problem]:
     for index, host in enumerate(settings.fleet.hosts):
         if not 0 < host.port < 65536:
             yield Problem(("fleet", "hosts", index, "port"), f"{host.port} is no port; write 1 to 65535")
+    for index, entry in enumerate(settings.fleet.inventories):
+        yield from _inventory(("fleet", "inventories", index), entry)
     yield from _seconds(("fleet", "interval"), settings.fleet.interval)
     for index, source in enumerate(settings.metrics):
         here: Path = ("metrics", index)
@@ -133,6 +137,23 @@ def of_sense(settings: Settings) -> Iterator[Problem]:
         yield from _url(("pipelines", index, "url"), pipeline.url)
         yield from _one_secret(("pipelines", index), pipeline, "token")
     yield from _of_server(settings)
+
+
+def _inventory(path: Path, entry: str) -> Iterator[Problem]:
+    kind, place = inventories.split(entry)
+    word = re.match(r"([A-Za-z_]+):", entry)
+    near = difflib.get_close_matches(word[1], inventories.KINDS, 1, 0.7) if word and not kind else []
+    if near:
+        yield Problem(path, f"there is no format {word[1] if word else ''!r}; did you mean {near[0]!r}?")
+    elif not place.strip():
+        yield Problem(path, f"{entry!r} names no {'program' if kind == 'command' else 'file'}")
+    elif "\0" in place:
+        yield Problem(path, f"{entry!r} can be no path")
+    elif kind == "command":
+        try:
+            shlex.split(place)
+        except ValueError as error:
+            yield Problem(path, f"{entry!r}: {str(error).lower()}")
 
 
 def _of_server(settings: Settings) -> Iterator[Problem]:

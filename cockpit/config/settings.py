@@ -47,10 +47,20 @@ class Host(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     user: str = ""
     """Empty: the user who runs cockpit."""
     roles: list[str] = []
+    """What `@role` selects."""
+    groups: list[str] = []
+    """The same, as inventories with groups call them."""
     env: str = ""
+    labels: dict[str, str] = {}
+    """Other facts, which selections know: `rack=b7`."""
     known_hosts: str = "~/.ssh/known_hosts"
     identity: str = ""
     """A private key file. Empty: the agent, then the usual keys in ~/.ssh."""
+    certificate: str = ""
+    """An OpenSSH certificate for the key, where it is not beside it as `<identity>-cert.pub`."""
+    jump: str = ""
+    """The host to go through: the name of another host of the same list, or user@host:port; several with commas, the
+    first hop first. A hop that is no name of a host uses this host's identity and known_hosts."""
     transport: Literal["ssh", "local"] = "ssh"
     """"local" runs commands on this machine, without SSH."""
     production: bool = False
@@ -58,14 +68,22 @@ class Host(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
 
 class Fleet(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """`inventories` are ssh_config files, or TOML files with `[[hosts]]` of the same keys as `[[fleet.hosts]]`."""
+    """The hosts. Of two with the same name the first counts: those of `hosts`, then those of `inventories` in order."""
 
     inventories: list[str] = []
+    """Files, and programs that print: `~/.ssh/config`; TOML with `[[hosts]]` of the same keys as `[[fleet.hosts]]`
+    (.toml); CSV with a header line (.csv); ansible's INI or YAML (.ini, .yml, .yaml, .json, a folder, a file named
+    `hosts` or `inventory`), of which groups are roles and other variables labels, the variable `env` the env; an
+    executable file, run with --list as ansible does. Where the name does not tell, the format stands before it:
+    `ansible:PATH`, `csv:PATH`, `toml:PATH`, `ssh_config:PATH`, and `command:PROG ARGS` for a program that prints
+    ansible's JSON or names."""
     hosts: list[Host] = []
     interval: float = 15.0
     """Seconds between two looks at a host."""
     production: bool = False
     """Counts for all hosts."""
+    production_hosts: str = ""
+    """A selection of those that are in production, such as `env=prod,@db`. While it names nothing, all of them are."""
     read_only: bool = False
     note: str = ""
     """A line that the pane always shows."""

@@ -20,7 +20,8 @@ EXAMPLES = """\
 # read_only = true              # no actions that change something
 
 # [fleet]
-# inventories = ["~/.ssh/config", "hosts.toml"]
+# inventories = ["~/.ssh/config", "hosts.toml", "ansible:/etc/ansible/hosts", "hosts.csv", "command:inventory --list"]
+# production_hosts = "env=prod" # a selection: a PROD badge, and the count typed to confirm
 # [[fleet.hosts]]
 # name = "web1"
 # address = "10.0.0.1"
@@ -28,6 +29,8 @@ EXAMPLES = """\
 # user = "ops"
 # roles = ["web"]
 # env = "prod"
+# labels = { rack = "b7" }      # selected as rack=b7
+# jump = "ops@bastion:22"       # or the name of another host
 # known_hosts = "~/.ssh/known_hosts"
 # identity = "~/.ssh/id_ed25519"
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
 
 from cockpit.config import settings
 from cockpit.config.places import state_dir
@@ -26,21 +29,26 @@ class Roster:
         self.sources = inventory.sources(fleet)
         self.pool = pool or Pool()
         self.past = Recall(History(state_dir() / "fleet" / "runs"))
-        self._contents: dict[str, Contents] = {}
-
-    @property
-    def machines(self) -> Mapping[str, Machine]:
+        self.machines: Mapping[str, Machine] = {}
         """By name, in the order of the inventories, as last read."""
-        found: dict[str, Machine] = {}
-        for source in self.sources:
-            contents = self._contents.get(source)
-            for machine in contents.machines if contents is not None else ():
-                found.setdefault(machine.name, machine)
-        return found
+        self.complaint = ""
+        """What is wrong with `fleet.production_hosts`."""
+        self._contents: dict[str, Contents] = {}
+        self._locks = {source: asyncio.Lock() for source in self.sources}
+        self._merging = asyncio.Lock()
+        self._fresh: set[str] = set()
+        """Read, and not given by `read` yet."""
+        self._tried: set[str] = set()
+        self._given: dict[str, tuple[Machine, ...]] = {}
 
     def machine(self, key: str) -> Machine | None:
         """By the key of its row."""
         return next((machine for machine in self.machines.values() if machine.key == key), None)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out of the inventories, a line each."""
+        return [f"{source}: {note}" for source, contents in self._contents.items() for note in contents.notes]
 
     def select(self, expression: str) -> tuple[Machine, ...]:
         """See selection.select; past runs are as last looked at. Raises errors.Refused."""
@@ -63,36 +71,81 @@ class Roster:
         return tuple(now[host.name] for host in hosts)
 
     async def read(self, source: str) -> tuple[Machine, ...]:
-        """Read an inventory anew and give its machines, without those that an earlier one names.
+        """Read an inventory anew and give its machines, without those that an earlier one names. Raises model.errors.
 
-        The earlier ones are read first where they were not yet; what is wrong with them is their own affair.
+        The earlier ones are read first where they were not yet, and all where a selection says which are production;
+        what is wrong with them is their own affair.
         """
-        for earlier in self.sources[: self.sources.index(source)]:
-            if earlier not in self._contents:
-                try:
-                    self._contents[earlier] = await asyncio.to_thread(inventory.read, self.fleet, earlier)
-                except errors.SourceError:
-                    continue
-        self._contents[source] = await asyncio.to_thread(inventory.read, self.fleet, source)
-        return self.own(source)
+        before = self.sources if self.fleet.production_hosts else self.sources[: self.sources.index(source)]
+        async with asyncio.TaskGroup() as group:
+            for other in before:
+                if other != source and other not in self._tried:
+                    group.create_task(self._try(other))
+        async with self._locks[source]:
+            if source not in self._fresh:
+                await self._fetch(source)
+            self._fresh.discard(source)
+        self._given[source] = self.own(source)
+        return self._given[source]
+
+    async def _try(self, source: str) -> None:
+        async with self._locks[source]:
+            if source not in self._tried:
+                with contextlib.suppress(errors.SourceError):
+                    await self._fetch(source)
+
+    async def _fetch(self, source: str) -> None:
+        self._tried.add(source)
+        self._contents[source] = await inventory.read(self.fleet, source)
+        self._fresh.add(source)
+        async with self._merging:
+            known = [contents.machines for name in self.sources if (contents := self._contents.get(name)) is not None]
+            self.machines, self.complaint = await asyncio.to_thread(_merged, known, self.fleet.production_hosts)
 
     def own(self, source: str) -> tuple[Machine, ...]:
         """The machines of a source that no earlier one names."""
         return tuple(machine for machine in self.machines.values() if machine.source == source)
 
     async def changed(self, source: str) -> bool:
-        """Whether the files of an inventory have changed since they were read. Past runs are looked at, too."""
+        """Whether an inventory has other machines than `read` gave: what may be another by now is read again.
+
+        Past runs are looked at, too. Raises model.errors.
+        """
         if source == self.sources[0]:
             await asyncio.to_thread(self.past.refresh)
         contents = self._contents.get(source)
-        return contents is not None and await asyncio.to_thread(contents.changed)
+        if contents is not None and await asyncio.to_thread(contents.changed):
+            async with self._locks[source]:
+                await self._fetch(source)
+        return contents is not None and self.own(source) != self._given.get(source)
 
     async def load(self) -> list[str]:
-        """Read all inventories; gives a line for each that cannot be read."""
+        """Read all inventories; gives a line for each that cannot be read, and for what is wrong with production."""
+        results = await asyncio.gather(*map(self.read, self.sources), return_exceptions=True)
         failures: list[str] = []
-        for source in self.sources:
-            try:
-                await self.read(source)
-            except errors.SourceError as error:
-                failures.append(str(error))
-        return failures
+        for result in results:
+            if isinstance(result, errors.SourceError):
+                failures.append(str(result))
+            elif isinstance(result, BaseException):
+                raise result
+        return [*failures, *([self.complaint] if self.complaint else [])]
+
+
+def _merged(sources: Sequence[Sequence[Machine]], production: str) -> tuple[Mapping[str, Machine], str]:
+    """The machines by name, and what is wrong with the selection of those in production: then it is all of them."""
+    found: dict[str, Machine] = {}
+    for machines in sources:
+        for machine in machines:
+            found.setdefault(machine.name, machine)
+    if not production or not found:
+        return found, ""
+    complaint = ""
+    try:
+        chosen = {machine.name for machine in selection.select(production, found)}
+    except errors.Refused as error:
+        complaint = f"fleet.production_hosts: {error}; until that is mended every host counts as production"
+        chosen = set(found)
+    for name in chosen:
+        notes = (*found[name].notes, *([complaint] if complaint else []))
+        found[name] = replace(found[name], production=True, notes=notes)
+    return found, complaint

@@ -1,29 +1,36 @@
-"""Where the machines come from: `[[fleet.hosts]]`, TOML files and OpenSSH client configurations."""
+"""Where the machines come from: `[[fleet.hosts]]` and the entries of `fleet.inventories`, each in its format."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cockpit.config import settings
-from cockpit.fleet.inventory import sshconfig
+from cockpit.config.inventories import split
+from cockpit.fleet.inventory import command, csvfile, sshconfig, tomlfile
+from cockpit.fleet.inventory.ansible import folder, machines
+from cockpit.fleet.inventory.ansible.listing import read as read_listing
+from cockpit.fleet.inventory.ansible.tree import Tree
+from cockpit.fleet.inventory.files import is_program, malformed
+from cockpit.fleet.inventory.said import Said
+from cockpit.fleet.inventory.said import machines as resolved
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.trust.knownhosts import stamp
 from cockpit.model import errors
-from cockpit.model.user import user_name
 
 CONFIG = "config"
 """The source of `[[fleet.hosts]]`."""
-
-
-class File(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """A TOML inventory."""
-
-    hosts: list[settings.Host] = []
+COMMAND_SECONDS = 60.0
+"""How long what a program has printed is taken for true."""
+_SUFFIXES = {
+    ".toml": "toml", ".csv": "csv", ".ini": "ansible", ".yml": "ansible", ".yaml": "ansible", ".json": "ansible",
+}  # fmt: skip
+_NAMES = frozenset({"hosts", "inventory"})
 
 
 class Contents(Struct, frozen=True):
@@ -31,9 +38,15 @@ class Contents(Struct, frozen=True):
 
     machines: tuple[Machine, ...]
     stamped: tuple[tuple[str, int, int], ...] = ()
+    notes: tuple[str, ...] = ()
+    """What of it was left out, a line each."""
+    until: float | None = None
+    """On the monotonic clock: when a program is asked again."""
 
     def changed(self) -> bool:
-        """Whether a file behind it is another by now. Does file I/O: call it in a thread."""
+        """Whether it may say something else by now. Does file I/O: call it in a thread."""
+        if self.until is not None and time.monotonic() >= self.until:
+            return True
         return bool(self.stamped) and stamp(path for path, _, _ in self.stamped) != self.stamped
 
 
@@ -43,54 +56,85 @@ def sources(fleet: settings.Fleet) -> tuple[str, ...]:
     return (*((CONFIG,) if fleet.hosts else ()), *files)
 
 
-def read(fleet: settings.Fleet, source: str) -> Contents:
-    """One source as it is now. Does file I/O: call it in a thread. Raises model.errors."""
+def kind_of(entry: str) -> tuple[str, str]:
+    """(format, place) of an entry: as its prefix says, else as the file looks. A path comes without its `~`.
+
+    Does file I/O: call it in a thread. Raises errors.NotFound.
+    """
+    kind, place = split(entry)
+    if kind == "command":
+        return kind, place
+    try:
+        path = Path(place).expanduser()
+    except RuntimeError as error:
+        raise errors.NotFound(f"{place}: there is no such user here, so no home folder") from error
+    if not kind:
+        kind = _SUFFIXES.get(path.suffix, "")
+    if not kind and is_program(path):
+        kind = "program"
+    if not kind:
+        kind = "ansible" if path.is_dir() or path.name in _NAMES else "ssh_config"
+    return kind, str(path)
+
+
+async def read(fleet: settings.Fleet, source: str) -> Contents:
+    """One source as it is now. Raises model.errors."""
     if source == CONFIG:
-        return Contents(_machines(fleet.hosts, source, fleet))
-    path = Path(source).expanduser()
-    if path.suffix != ".toml":
-        machines, files = sshconfig.read(path, source)
-        marked = tuple(
-            msgspec.structs.replace(m, production=fleet.production, read_only=fleet.read_only) for m in machines
-        )
+        return Contents(resolved(tomlfile.said(fleet.hosts), source, fleet))
+    try:
+        kind, place = await asyncio.to_thread(kind_of, source)
+        match kind:
+            case "command":
+                return await _printed(command.words(place), fleet, source)
+            case "program":
+                return await _printed([place, "--list"], fleet, source)
+            case "ansible":
+                return await _ansible(Path(place), fleet, source)
+        return await asyncio.to_thread(_file, kind, Path(place), fleet, source)
+    except OSError as error:
+        raise errors.Denied(f"cannot read {error.filename or source}: {error.strerror}") from error
+
+
+def _file(kind: str, path: Path, fleet: settings.Fleet, source: str) -> Contents:
+    if kind == "ssh_config":
+        found, files = sshconfig.read(path, source)
+        marked = tuple(replace(m, production=fleet.production, read_only=fleet.read_only) for m in found)
         return Contents(marked, stamp(files))
     stamped = stamp([str(path)])
-    try:
-        hosts = msgspec.convert(tomllib.loads(path.read_text()), File).hosts
-    except FileNotFoundError as error:
-        raise errors.NotFound(f"{path} does not exist; create it or remove it from fleet.inventories") from error
-    except OSError as error:
-        raise errors.Denied(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise errors.Malformed(f"{path}: {error}") from error
-    return Contents(_machines(hosts, source, fleet), stamped)
+    with malformed(path):
+        said = tomlfile.read(path) if kind == "toml" else csvfile.read(path)
+        return Contents(_machines(said, fleet, source), stamped)
 
 
-def _machines(hosts: Sequence[settings.Host], source: str, fleet: settings.Fleet) -> tuple[Machine, ...]:
-    found: dict[str, Machine] = {}
-    for host in hosts:
-        if not host.name:
-            raise errors.Malformed(f"{source}: a host has an empty name")
-        if host.name in found:
-            raise errors.Malformed(f"{source}: the host {host.name!r} is there twice")
-        found[host.name] = _machine(host, source, fleet)
-    return tuple(found.values())
+async def _printed(arguments: list[str], fleet: settings.Fleet, source: str) -> Contents:
+    said = await command.output(arguments)
+    return await asyncio.to_thread(_listed, said, arguments[0], fleet, source)
 
 
-def _machine(host: settings.Host, source: str, fleet: settings.Fleet) -> Machine:
-    address = host.address or host.name
-    return Machine(
-        source=source,
-        name=host.name,
-        address="localhost" if host.transport == "local" and not host.address else address,
-        port=host.port,
-        user=host.user or user_name(),
-        identities=(str(Path(host.identity).expanduser()),) if host.identity else (),
-        known_hosts=(str(Path(host.known_hosts).expanduser()),) if host.known_hosts else (),
-        roles=tuple(host.roles),
-        env=host.env,
-        transport=host.transport,
-        production=host.production or fleet.production,
-        read_only=host.read_only or fleet.read_only,
-        unsupported="" if 0 < host.port < 65536 else f"port {host.port}",
-    )
+def _listed(said: bytes, program: str, fleet: settings.Fleet, source: str) -> Contents:
+    tree = Tree()
+    with malformed(Path(program)):
+        read_listing(said, tree)
+        tree.settle()
+        found = _machines(machines.hosts(tree, tree.variables({}, {})), fleet, source, named_jumps=False)
+    return Contents(found, notes=tuple(tree.notes), until=time.monotonic() + COMMAND_SECONDS)
+
+
+async def _ansible(path: Path, fleet: settings.Fleet, source: str) -> Contents:
+    programs = await asyncio.to_thread(folder.programs, path)
+    printed = {program: await command.output([str(program), "--list"]) for program in programs}
+    contents = await asyncio.to_thread(_folder, path, printed, fleet, source)
+    return replace(contents, until=time.monotonic() + COMMAND_SECONDS) if programs else contents
+
+
+def _folder(path: Path, printed: dict[Path, bytes], fleet: settings.Fleet, source: str) -> Contents:
+    reading = folder.Reading(path, printed)
+    with malformed(path):
+        said = machines.hosts(reading.tree, reading.variables)
+        return Contents(_machines(said, fleet, source, named_jumps=False), reading.stamped, reading.notes)
+
+
+def _machines(
+    said: Iterable[Said], fleet: settings.Fleet, source: str, *, named_jumps: bool = True
+) -> tuple[Machine, ...]:
+    return resolved(said, source, fleet, named_jumps=named_jumps)

@@ -1,0 +1,143 @@
+"""What the variables of ansible's hosts say of the machines: the connection, labels, and what is not honoured.
+
+Read are the variables of the ssh connection plugin (`ansible-doc -t connection ssh`). Nothing is evaluated: where a
+template or a vaulted value decides how to connect, the host is listed and not connected to. ansible.cfg is not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from cockpit.fleet.inventory.ansible.sshargs import first_wins, understood
+from cockpit.fleet.inventory.ansible.tree import ALL, UNGROUPED, Tree, Vars
+from cockpit.fleet.inventory.ansible.values import Vaulted, scalar, templated
+from cockpit.fleet.inventory.said import Said, is_secret, parse_jump, paths
+from cockpit.model import errors
+
+_SSH = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh", "libssh", "ansible.builtin.ssh"})
+_ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+"""In the order in which ansible puts them: ssh takes the first of two."""
+_DECISIVE = (
+    "ansible_host", "ansible_ssh_host", "ansible_port", "ansible_ssh_port", "ansible_user", "ansible_ssh_user",
+    "ansible_connection", "ansible_private_key_file", "ansible_ssh_private_key_file", *_ARGUMENTS,
+)  # fmt: skip
+_TOLD = re.compile(r"ansible_(?:become\w*|password|ssh_pass(?:word)?|ssh_executable|(?:ssh_)?host_key_checking)")
+"""Not honoured, and it would be missed."""
+
+
+class _Shared:
+    """Values that hosts have in common are kept once."""
+
+    def __init__(self) -> None:
+        self._labels: dict[tuple[str, str], tuple[str, str]] = {}
+        self._roles: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def labels(self, variables: Vars) -> tuple[tuple[str, str], ...]:
+        pairs = sorted(_labels(variables))
+        return tuple([self._labels.setdefault(pair, pair) for pair in pairs])
+
+    def roles(self, groups: tuple[str, ...]) -> tuple[str, ...]:
+        """The nearest group first."""
+        if groups not in self._roles:
+            self._roles[groups] = tuple(name for name in reversed(groups) if name not in (ALL, UNGROUPED))
+        return self._roles[groups]
+
+
+def hosts(tree: Tree, variables: Mapping[str, Vars]) -> Iterator[Said]:
+    """Each host of a tree. Raises errors.Malformed."""
+    shared = _Shared()
+    for name, own in variables.items():
+        yield _host(name, own, shared.roles(tree.groups_of(name)), shared.labels(own))
+
+
+def _host(name: str, own: Vars, roles: tuple[str, ...], labels: tuple[tuple[str, str], ...]) -> Said:
+    notes = [f"{variable} is not honoured" for variable in sorted(map(str, own)) if _TOLD.fullmatch(variable)]
+    hidden = [word for word in _DECISIVE if isinstance(own.get(word), Vaulted) or templated(own.get(word))]
+    unknown = sorted(str(word) for word, value in own.items() if templated(value) and word not in hidden)
+    if unknown:
+        notes.append(f"templates are not evaluated: {_some(unknown)}")
+    transport, unsupported = _transport(own)
+    if hidden:
+        what = "the vaulted value" if isinstance(own[hidden[0]], Vaulted) else "the template"
+        unsupported = f"{what} of {hidden[0]}"
+        own = {word: value for word, value in own.items() if word not in hidden}
+    given, dropped = _given(name, own)
+    return Said(
+        name=name,
+        roles=roles,
+        env=scalar(own.get("env")) or "",
+        labels=labels,
+        transport=transport,
+        unsupported=unsupported,
+        notes=(*notes, *dropped),
+        **given,
+    )
+
+
+def _transport(own: Vars) -> tuple[Literal["ssh", "local"], str]:
+    match own.get("ansible_connection"):
+        case None:
+            return "ssh", ""
+        case "local" | "ansible.builtin.local":
+            return "local", ""
+        case str(kind) if kind in _SSH:
+            return "ssh", ""
+        case other:
+            return "ssh", f"ansible_connection {other}"
+
+
+def _given(name: str, own: Vars) -> tuple[dict[str, Any], list[str]]:
+    """Fields of Said in the order in which ansible lets them win, and what is not honoured."""
+    notes: list[str] = []
+    parts: list[dict[str, Any]] = [{} for _ in _ARGUMENTS]
+    for place, word in enumerate(_ARGUMENTS):
+        parts[place], dropped = understood(_text(name, own, word) or "")
+        notes += dropped
+    given = first_wins([parts[0], _named(name, own), *parts[1:]])
+    if "jump" in given:
+        try:
+            parse_jump(given["jump"])
+        except errors.Malformed as error:
+            raise errors.Malformed(f"the host {name!r}: {error}") from error
+    return given, notes
+
+
+def _named(name: str, own: Vars) -> dict[str, Any]:
+    """What variables of their own say; the one with ssh in its name wins, as in the plugin."""
+    given: dict[str, Any] = {}
+    for field, word in (("address", "host"), ("user", "user"), ("port", "port"), ("identities", "private_key_file")):
+        text = _text(name, own, f"ansible_ssh_{word}") or _text(name, own, f"ansible_{word}")
+        if text:
+            given[field] = text
+    if "port" in given:
+        if not re.fullmatch(r"[0-9]{1,5}", given["port"]):
+            raise errors.Malformed(f"the port of the host {name!r} is {given['port']!r}; write a number")
+        given["port"] = int(given["port"])
+    if "identities" in given:
+        given["identities"] = paths([given["identities"]])
+    return given
+
+
+def _text(name: str, own: Vars, word: str) -> str | None:
+    value: object = own.get(word)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise errors.Malformed(f"{word} of the host {name!r} is no text")
+    return str(value)
+
+
+def _labels(variables: Vars) -> Iterator[tuple[str, str]]:
+    """What is one line of text and neither ansible's own nor, by its name, a secret."""
+    for name, value in variables.items():
+        if not isinstance(name, str) or name.startswith("ansible_") or name == "env" or is_secret(name):
+            continue
+        text = None if templated(value) else scalar(value)
+        if text is not None:
+            yield name, text
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
