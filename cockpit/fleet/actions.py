@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from msgspec import convert
+from msgspec import convert, structs
 
 from cockpit.fleet.engine.remote import unbroken
+from cockpit.fleet.fold import quoted
 from cockpit.fleet.host import Host
 from cockpit.fleet.results.record import RUNNING
 from cockpit.fleet.roster import Roster
@@ -62,8 +63,6 @@ def actions(roster: Roster) -> tuple[Action[Host], ...]:
 class _Commands:
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
-        self._running: list[Run] = []
-        """Of this session, begun and not ended."""
 
     def why_not_exec(self, hosts: Sequence[Host]) -> str | None:
         locked = next((host.name for host in hosts if host.read_only), None)
@@ -79,11 +78,11 @@ class _Commands:
             timeout_seconds=_seconds(inputs.get("timeout", "")),
             selection=pattern or fold(machine.name for machine in machines),
         )
-        return self._job(order, "fleet.exec")
+        return _job(self._roster, order, "fleet.exec")
 
     def why_not_rerun(self, _: Sequence[Host]) -> str | None:
         last = self._roster.past.last
-        if self._running or (last is not None and last.summary.state == RUNNING):
+        if self._roster.past.running or (last is not None and last.summary.state == RUNNING):
             return "the last command is still running"
         if last is None:
             return "no command was run yet"
@@ -104,22 +103,30 @@ class _Commands:
             idempotent=last.idempotent,
             selection=AGAIN,
         )
-        return self._job(order, "fleet.rerun")
+        return _job(self._roster, order, "fleet.rerun")
 
-    def _job(self, order: Order, action: str) -> Job:
-        past = self._roster.past
-        run = Run(order, self._roster.pool, past.history, attended=True)
-        job = exec_job(run, action=action)
 
-        async def noted(progress: Progress) -> None:
-            self._running.append(run)
-            try:
-                await job.run(progress)
-            finally:
-                self._running.remove(run)
-                await unbroken(asyncio.to_thread(past.refresh))
+def again(roster: Roster, order: Order, names: Sequence[str]) -> Job:
+    """A run once more, on these of its hosts, as the inventories have them now. Raises errors.Refused."""
+    machines = roster.select(",".join(quoted(name) for name in names)) if names else ()
+    if not machines:
+        raise errors.Refused("there is no host to run it on again")
+    return _job(roster, structs.replace(order, machines=machines, selection=fold(names)), "fleet.rerun")
 
-        return replace(job, run=noted)
+
+def _job(roster: Roster, order: Order, action: str) -> Job:
+    past = roster.past
+    job = exec_job(Run(order, roster.pool, past.history, attended=True), action=action)
+
+    async def noted(progress: Progress) -> None:
+        past.running.add(progress.id)
+        try:
+            await job.run(progress)
+        finally:
+            past.running.discard(progress.id)
+            await unbroken(asyncio.to_thread(past.refresh))
+
+    return replace(job, run=noted)
 
 
 def plan_of(inputs: Mapping[str, str]) -> Plan:

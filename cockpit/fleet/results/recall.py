@@ -33,6 +33,8 @@ class Recall:
 
     def __init__(self, history: History) -> None:
         self.history = history
+        self.running: set[str] = set()
+        """The ids of this session's runs that go on."""
         self._runs: dict[str, _Ends] = {}
         self._last: RunRecord | None = None
 
