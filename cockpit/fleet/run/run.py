@@ -94,8 +94,12 @@ class Run:
     @property
     def why(self) -> str:
         """Why it is paused, or was stopped; why hosts are made to wait."""
-        waiting = self._spool.waiting if self._spool is not None and self.state is not RunState.ENDED else ""
-        return "; ".join(filter(None, [self._said, self._course.stopped, waiting]))
+        return "; ".join(filter(None, [self._said, self._course.stopped, self.waiting]))
+
+    @property
+    def waiting(self) -> str:
+        """Why hosts are made to wait until the quota is raised; empty: they are not."""
+        return self._spool.waiting if self._spool is not None and self.state is not RunState.ENDED else ""
 
     @property
     def fault(self) -> str:

@@ -81,14 +81,11 @@ class Watched(Protocol):
 class OwnRun:
     """A run of this cockpit, with the instants of its task."""
 
-    def __init__(self, run: Run, started_at: float | None) -> None:
+    def __init__(self, run: Run, task_id: str, started_at: float | None) -> None:
         self.live: Run = run
+        self.id = task_id
         self.started_at = started_at
         self.ended_at: float | None = None
-
-    @property
-    def id(self) -> str:
-        return self.live.id
 
     @property
     def order(self) -> Order:
