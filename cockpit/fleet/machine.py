@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+
 
 class Machine(Struct, frozen=True):
     """Resolved from an inventory: paths are whole, tokens are expanded, nothing is left to look up."""
@@ -18,6 +20,8 @@ class Machine(Struct, frozen=True):
     user: str = ""
     identities: tuple[str, ...] = ()
     """Private key files, the first that fits; none: the agent, then the usual keys in ~/.ssh."""
+    usual_keys: bool = True
+    """Where there are no `identities`, try the usual keys in ~/.ssh; not so after `IdentityFile none`."""
     certificates: tuple[str, ...] = ()
     """OpenSSH certificate files (CertificateFile), beside `<identity>-cert.pub`, which is always looked for."""
     identities_only: bool = False
@@ -25,11 +29,16 @@ class Machine(Struct, frozen=True):
     agent: str = "SSH_AUTH_SOCK"
     """The agent's socket: a path, "SSH_AUTH_SOCK" for the variable's, "" for none (IdentityAgent)."""
     known_hosts: tuple[str, ...] = ()
+    """The user's files; an accepted key is written to the first of them."""
+    global_known_hosts: tuple[str, ...] = GLOBAL_KNOWN_HOSTS
+    """Files that are only looked into (GlobalKnownHostsFile)."""
     host_key_alias: str = ""
     """The name to look up in known_hosts instead of the address (HostKeyAlias)."""
     unknown_keys: Literal["ask", "accept"] = "ask"
     """What to do with a host that known_hosts does not name; "accept" writes it down (accept-new). A changed key is
     refused whatever stands here."""
+    hash_known_hosts: bool = False
+    """Write an accepted key under a hash of the host's name (HashKnownHosts)."""
     jumps: tuple[Machine, ...] = ()
     """The hosts to go through, the first hop first (ProxyJump). They have no jumps of their own."""
     proxy_command: str = ""
@@ -63,8 +72,8 @@ class Machine(Struct, frozen=True):
     def route(self) -> tuple[Any, ...]:
         """What a kept connection depends on: two machines of one route share it."""
         hops = tuple([hop.route for hop in self.jumps])
-        login = (self.identities, self.certificates, self.identities_only, self.agent)
-        trust = (self.known_hosts, self.host_key_alias, self.unknown_keys)
+        login = (self.identities, self.usual_keys, self.certificates, self.identities_only, self.agent)
+        trust = (self.known_hosts, self.global_known_hosts, self.host_key_alias, self.unknown_keys)
         return (self.transport, self.user, self.address, self.port, login, trust, hops, self.proxy_command)
 
     @property

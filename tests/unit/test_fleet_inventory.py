@@ -2,127 +2,19 @@ from __future__ import annotations
 
 import base64
 import hmac
-import os
 from pathlib import Path
 
 import pytest
 
 from cockpit.config.settings import Fleet, Host
 from cockpit.fleet.inventory import read as inventory
-from cockpit.fleet.inventory import sshconfig
-from cockpit.fleet.machine import Machine
 from cockpit.fleet.roster import Roster
 from cockpit.fleet.trust import knownhosts
 from cockpit.model import errors
 from cockpit.model.user import user_name
 
-HOME = os.path.expanduser("~")
 KEY = base64.b64encode(b"\0\0\0\x0bssh-ed25519one").decode()
 OTHER = base64.b64encode(b"\0\0\0\x0bssh-ed25519two").decode()
-
-
-def hosts(tmp_path: Path, text: str) -> dict[str, Machine]:
-    path = tmp_path / "config"
-    path.write_text(text)
-    return {machine.name: machine for machine in sshconfig.read(path, "ssh")[0]}
-
-
-def test_the_first_value_wins_and_wildcards_give_no_host(tmp_path: Path) -> None:
-    found = hosts(
-        tmp_path,
-        """
-        # comment
-        Port 2200
-        Host web1 web2 !web3
-            HostName = 10.0.0.1
-            User ops   # trailing comment
-        host "db1"
-            hostname %h.example.com
-            Port 99
-            IdentityFile ~/.ssh/%r_key
-            IdentityFile /keys/%h
-        Host web* *
-            User nobody
-            HostName later
-            UserKnownHostsFile ~/kh "/etc/k h"
-        """,
-    )
-    assert list(found) == ["web1", "web2", "db1"]
-    web = found["web1"]
-    assert (web.address, web.port, web.user) == ("10.0.0.1", 2200, "ops")
-    db = found["db1"]
-    assert (db.address, db.port, db.user) == ("db1.example.com", 2200, "nobody")
-    assert db.identities == (f"{HOME}/.ssh/nobody_key", "/keys/db1.example.com")
-    assert db.known_hosts == (f"{HOME}/kh", "/etc/k h")
-    assert not db.notes and not db.unsupported
-
-
-def test_a_negated_pattern_leaves_a_host_out_of_a_block(tmp_path: Path) -> None:
-    found = hosts(tmp_path, "Host web1 web2\n Port 1\nHost * !web1\n User only-two\n")
-    assert found["web2"].user == "only-two"
-    assert found["web1"].user == user_name()
-
-
-def test_what_is_not_honoured_is_said(tmp_path: Path) -> None:
-    found = hosts(
-        tmp_path,
-        """
-        Host jump
-          ProxyJump bastion
-        Host proxy
-          ProxyCommand nc %h %p
-        Host direct
-          ProxyJump none
-          StrictHostKeyChecking no
-          ServerAliveInterval 5
-          HostKeyAlias other
-          Port 70000
-        Match host *.example exec "true"
-          User matched
-        Match all
-          User everyone
-        """,
-    )
-    assert found["jump"].unsupported == "ProxyJump"
-    assert found["proxy"].unsupported == "ProxyCommand"
-    assert found["direct"].unsupported == "Port 70000"
-    notes = found["direct"].notes
-    assert "StrictHostKeyChecking no is not honoured" in notes
-    assert "HostKeyAlias other is not honoured" in notes
-    assert any(note.startswith("Match host *.example exec true (") for note in notes)
-    assert not any("ServerAlive" in note for note in notes)
-    assert found["direct"].user == "everyone"
-
-
-def test_includes_are_read_in_place_and_inside_their_block(tmp_path: Path) -> None:
-    (tmp_path / "conf.d").mkdir()
-    (tmp_path / "conf.d" / "a").write_text("Host inner1\n Port 1\nHost outer\n User included\n")
-    (tmp_path / "conf.d" / "b").write_text("Host inner2\n Port 2\n")
-    (tmp_path / "only").write_text("User only-outer\n")
-    found = hosts(
-        tmp_path,
-        f"Include {tmp_path}/conf.d/*\nHost outer\n Include {tmp_path}/only\n Port 7\nHost *\n Port 9\n User rest\n",
-    )
-    assert list(found) == ["inner1", "outer", "inner2"]
-    assert (found["outer"].user, found["outer"].port) == ("included", 7)
-    assert (found["inner1"].user, found["inner1"].port) == ("rest", 1)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [("Host\n", "line 1: Host has no value"), ("Include {path}\n", "nested Includes"), ("Host a\n\nPort\n", "line 3")],
-)
-def test_a_broken_file_is_a_malformed_source(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(errors.Malformed, match=r".+") as caught:
-        hosts(tmp_path, text.format(path=tmp_path / "config"))
-    assert said in str(caught.value)
-
-
-def test_a_thousand_hosts_in_a_thousand_blocks(tmp_path: Path) -> None:
-    text = "".join(f"Host h{n}\n HostName 10.0.{n // 256}.{n % 256}\n" for n in range(1000)) + "Host *\n User all\n"
-    found = hosts(tmp_path, text)
-    assert len(found) == 1000
-    assert (found["h999"].address, found["h999"].user) == ("10.0.3.231", "all")
 
 
 def test_toml_inventories_have_the_keys_of_the_configuration(tmp_path: Path) -> None:

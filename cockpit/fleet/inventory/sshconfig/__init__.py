@@ -1,0 +1,40 @@
+"""Hosts of an OpenSSH client configuration, as `ssh` itself would reach them (ssh_config(5), OpenSSH 9.2 and later).
+
+A configuration is parsed once and indexed by the hosts that it names; each host is then resolved by the segments that
+can concern it. `ssh -G` is the measure: the tests compare every keyword with it. What cockpit does not honour stands in
+the notes of the host, and where ssh would refuse, or cockpit cannot connect, `Machine.unsupported` says why.
+
+The commands of `Match exec` are run, as ssh runs them, when the inventory is read, in the thread that reads it; see
+outside.py for their time-outs. Where they, DNS or our own addresses decide, the answer is that of the last reading.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cockpit.fleet.inventory.sshconfig import parse as parsing
+from cockpit.fleet.inventory.sshconfig.machines import Machines
+from cockpit.fleet.inventory.sshconfig.outside import Outside
+from cockpit.fleet.inventory.sshconfig.parse import Parsed
+from cockpit.fleet.inventory.sshconfig.tokens import Local
+from cockpit.fleet.machine import Machine
+
+
+def read(path: Path, source: str) -> tuple[list[Machine], list[str]]:
+    """The hosts of a configuration, and the files and folders that change when it does.
+
+    Does file I/O, and asks what the configuration asks: call it in a thread. Raises model.errors.
+    """
+    parsed = parse(path)
+    machines = Machines(parsed, source, local=Local.here(), outside=Outside()).all(parsed.names)
+    return machines, list(parsed.watched)
+
+
+def parse(path: Path) -> Parsed:
+    """A configuration for `resolve`. Does file I/O: call it in a thread. Raises model.errors."""
+    return parsing.parse(path, Local.here())
+
+
+def resolve(parsed: Parsed, name: str, source: str = "") -> Machine:
+    """One host, listed or not, as `read` would give it. Call it in a thread, as `read`."""
+    return Machines(parsed, source, local=Local.here(), outside=Outside()).machine(name)
