@@ -22,6 +22,10 @@ class Unreached(errors.Unreachable):
         super().__init__(message)
         self.attempts = attempts
 
+    def after(self, attempts: int) -> Unreached:
+        """The same, when it was tried so often."""
+        return type(self)(f"{self} ({attempts} attempts)" if attempts > 1 else str(self), attempts=attempts)
+
 
 class TimedOut(Unreached):
     """No connection within the time that is given to one."""

@@ -1,89 +1,237 @@
-"""The keys that a login may offer: files, certificates and the agent's. They are read here, never by asyncssh."""
+"""The keys that a login may offer: files, certificates, the agent's; in ssh's order (pubkey_prepare, sshconnect2.c)."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import asyncssh
+from asyncssh.public_key import SSHOpenSSHCertificate
+from msgspec import Struct
 
+from cockpit.fleet.engine import keyfiles
+from cockpit.fleet.engine.agent import Agent, Held
+from cockpit.fleet.engine.fresh import Fresh
+from cockpit.fleet.engine.keyfiles import KeyFile
 from cockpit.fleet.machine import Machine
-from cockpit.fleet.trust.knownhosts import stamp
-from cockpit.model import errors
+from cockpit.fleet.trust.consent import Consent
+from cockpit.model.user import home
 
-USUAL_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
+USUAL_KEYS = ("id_rsa", "id_ecdsa", "id_ed25519")
+"""In ~/.ssh."""
+FRESH_SECONDS = 2.0
+"""How long a key file is taken for what it was."""
+TRIES = 3
+"""Passphrases, as ssh asks for (NumberOfPasswordPrompts)."""
+
+_Sign = Callable[[bytes, bytes], Awaitable[bytes]]
 
 
-@asynccontextmanager
-async def keys_for(machine: Machine) -> AsyncIterator[list[Any]]:
-    """The keys to try. A configured one alone, where it can be read; else the agent's and the usual ones.
+class Locked(Exception):
+    """A server takes a key whose passphrase is not known: ask, then log in anew."""
 
-    Raises errors.Denied when a configured key cannot be used.
-    """
-    found, failures = await asyncio.to_thread(_configured, machine.identities or USUAL_KEYS)
-    if machine.identities and found:
-        yield found
-        return
-    agent = await _agent()
-    try:
-        held = await _held(agent)
-        if machine.identities and not held:
-            raise errors.Denied(f"{machine.where}: {failures[0]}")
-        yield [*held, *found]
-    finally:
-        if agent is not None:
+    def __init__(self, file: KeyFile) -> None:
+        super().__init__(file.path)
+        self.file = file
+
+
+class Offer(asyncssh.SSHKeyPair):
+    """A key of one login: asyncssh notes in it which signature the server takes."""
+
+    def __init__(self, key: asyncssh.SSHKey, certificate: SSHOpenSSHCertificate | None, sign: _Sign) -> None:
+        kinds = key.sig_algorithms
+        super().__init__(key.algorithm, key.algorithm, kinds, kinds, key.public_data, None, certificate)
+        self._sign = sign
+
+    async def sign_async(self, data: bytes) -> bytes:
+        return await self._sign(data, self.sig_algorithm)
+
+
+class _Candidate(Struct, frozen=True):
+    key: asyncssh.SSHKey | None
+    """None: not known before the passphrase."""
+    certificate: SSHOpenSSHCertificate | None = None
+    file: KeyFile | None = None
+    agent: Agent | None = None
+    held: bytes = b""
+    """What the agent signs with."""
+
+
+class Offers:
+    """The keys of one login, one after the other."""
+
+    def __init__(self, keyring: Keyring, candidates: list[_Candidate], notes: list[str]) -> None:
+        self.notes = notes
+        """What is wrong with keys that might have been offered."""
+        self.count = 0
+        """Offered so far."""
+        self.found = len(candidates)
+        self._keyring = keyring
+        self._left = iter(candidates)
+
+    async def next(self) -> Offer | None:
+        """None: there are no more. Raises Locked."""
+        for candidate in self._left:
+            key = candidate.key
+            if key is None:
+                assert candidate.file is not None
+                key = self._keyring.private(candidate.file)
+                if key is None:
+                    raise Locked(candidate.file)
+            self.count += 1
+            return Offer(key, candidate.certificate, self._signer(candidate))
+        return None
+
+    def _signer(self, candidate: _Candidate) -> _Sign:
+        async def by_agent(data: bytes, algorithm: bytes) -> bytes:
+            assert candidate.agent is not None
+            return await candidate.agent.sign(candidate.held, data, algorithm)
+
+        async def by_file(data: bytes, algorithm: bytes) -> bytes:
+            assert candidate.file is not None
+            private = self._keyring.private(candidate.file)
+            if private is None:
+                raise Locked(candidate.file)
+            return private.sign(data, algorithm)
+
+        return by_file if candidate.agent is None else by_agent
+
+
+class Keyring:
+    """What a session may log in with. Private keys that a passphrase opened are kept here and nowhere else."""
+
+    def __init__(self, consent: Consent) -> None:
+        self.declined: set[bytes] = set()
+        """Locked keys, by what is in their file, for which no passphrase was given."""
+        self._consent = consent
+        self._asking = asyncio.Lock()
+        self._opened: dict[bytes, asyncssh.SSHKey] = {}
+        self._files: Fresh[str, KeyFile] = Fresh(keyfiles.load, FRESH_SECONDS)
+        self._certificates: Fresh[str, SSHOpenSSHCertificate | str] = Fresh(keyfiles.certificate, FRESH_SECONDS)
+        self._agents: dict[str, Agent] = {}
+
+    async def offers(self, machine: Machine) -> Offers:
+        """The keys for a machine. Waits while somebody is asked for a passphrase: it may be that of this login."""
+        async with self._asking:
+            pass
+        usual = [f"{home()}/.ssh/{name}" for name in USUAL_KEYS] if machine.usual_keys else []
+        paths = machine.identities or usual
+        files = [await self._files.get(path) for path in paths]
+        certificates = [(path, await self._certificates.get(path)) for path in machine.certificates]
+        agent = self._agent(machine)
+        held = await agent.keys() if agent is not None else ()
+        choice = _Choice(files, agent, held)
+        if agent is not None and agent.trouble:
+            choice.notes.append(agent.trouble)
+        if machine.identities:
+            choice.notes += [file.why for file in files if file.why]
+        choice.certificates(certificates)
+        choice.identities(with_certificates=not certificates, agent_too=not machine.identities_only)
+        chosen = []
+        for candidate in choice.chosen:
+            file = candidate.file
+            if candidate.agent is None and file is not None and file.data in self.declined:
+                choice.notes.append(f"the key {file.path} has a passphrase; run: ssh-add {file.path}")
+            else:
+                chosen.append(candidate)
+        return Offers(self, chosen, choice.notes)
+
+    def private(self, file: KeyFile) -> asyncssh.SSHKey | None:
+        """None: its passphrase is not known."""
+        return self._opened.get(file.data) if file.locked else file.private
+
+    async def open(self, file: KeyFile) -> None:
+        """Ask for the passphrase, once a session; without one the key is not offered any more."""
+        async with self._asking:
+            why = ""
+            for _ in range(TRIES):
+                if file.data in self._opened or file.data in self.declined:
+                    return
+                passphrase = await self._consent.passphrase(file.path, why)
+                if passphrase is None:
+                    break
+                key = await asyncio.to_thread(keyfiles.unlock, file, passphrase)
+                if key is not None:
+                    self._opened[file.data] = key
+                    return
+                why = "that was not it"
+            self.declined.add(file.data)
+
+    def rest(self) -> None:
+        """Let go of the agents."""
+        for agent in self._agents.values():
             agent.close()
-            await agent.wait_closed()
+
+    def _agent(self, machine: Machine) -> Agent | None:
+        path = os.environ.get("SSH_AUTH_SOCK", "") if machine.agent == "SSH_AUTH_SOCK" else machine.agent
+        if not path:
+            return None
+        if path not in self._agents:
+            self._agents[path] = Agent(path)
+        return self._agents[path]
 
 
-async def _held(agent: asyncssh.SSHAgentClient | None) -> list[Any]:
-    """An agent that does not answer properly has no keys."""
-    try:
-        return list(await agent.get_keys()) if agent is not None else []
-    except (OSError, ValueError):
-        return []
+class _Choice:
+    """Puts candidates into ssh's order."""
 
+    def __init__(self, files: list[KeyFile], agent: Agent | None, held: tuple[Held, ...]) -> None:
+        self.chosen: list[_Candidate] = []
+        self.notes: list[str] = []
+        self._files, self._agent, self._held = files, agent, held
+        self._blobs = {key.blob for key in held}
 
-async def _agent() -> asyncssh.SSHAgentClient | None:
-    path = os.environ.get("SSH_AUTH_SOCK", "")
-    if not path:
+    def certificates(self, listed: list[tuple[str, SSHOpenSSHCertificate | str]]) -> None:
+        """Those of CertificateFile come first, where the key is there to sign with."""
+        for path, found in listed:
+            why = found if isinstance(found, str) else keyfiles.invalid(found, path)
+            candidate = self._certified(found) if isinstance(found, SSHOpenSSHCertificate) and not why else None
+            if candidate is not None:
+                self.chosen.append(candidate)
+            else:
+                self.notes.append(why or f"there is no key for the certificate {path}")
+
+    def identities(self, *, with_certificates: bool, agent_too: bool) -> None:
+        """Named ones that the agent has, in its order; what else it has; the other named ones."""
+        named: dict[bytes, _Candidate] = {}
+        for number, file in enumerate(self._files):
+            if file.public is not None or file.locked:
+                blob = file.public.public_data if file.public is not None else b"%d" % number
+                named.setdefault(blob, _Candidate(file.public, None, file))
+            if with_certificates and file.certificate is not None:
+                why = keyfiles.invalid(file.certificate, f"{file.path}-cert.pub")
+                candidate = None if why else self._certified(file.certificate)
+                if candidate is not None:
+                    named.setdefault(file.certificate.public_data, candidate)
+                elif why:
+                    self.notes.append(why)
+        others: list[_Candidate] = []
+        for held in self._held:
+            mine = named.pop(held.blob, None)
+            candidate = _by_agent(self._agent, held.blob)
+            if candidate is not None and (mine is not None or agent_too):
+                (others if mine is None else self.chosen).append(candidate)
+        self.chosen += others
+        self.chosen += [candidate for candidate in named.values() if _can_sign(candidate)]
+
+    def _certified(self, certificate: SSHOpenSSHCertificate) -> _Candidate | None:
+        blob = certificate.key.public_data
+        if blob in self._blobs:
+            return _Candidate(certificate.key, certificate, None, self._agent, blob)
+        for file in self._files:
+            if file.public is not None and file.public.public_data == blob and (file.private or file.locked):
+                return _Candidate(certificate.key, certificate, file)
         return None
-    try:
-        return await asyncssh.connect_agent(path)
-    except (OSError, asyncssh.Error):
-        return None
 
 
-def _configured(paths: tuple[str, ...]) -> tuple[list[asyncssh.SSHKey], list[str]]:
-    found: list[asyncssh.SSHKey] = []
-    failures: list[str] = []
-    for path, changed, size in stamp(os.path.expanduser(path) for path in paths):
-        if size < 0:
-            failures.append(f"the key {path} does not exist; write another identity or create it")
-            continue
-        key = _private_key(path, changed, size)
-        if isinstance(key, str):
-            failures.append(key)
-        else:
-            found.append(key)
-    return found, failures
+def _can_sign(candidate: _Candidate) -> bool:
+    file = candidate.file
+    return candidate.agent is not None or (file is not None and (file.private is not None or file.locked))
 
 
-@lru_cache(maxsize=256)
-def _private_key(path: str, changed: int, size: int) -> asyncssh.SSHKey | str:
-    """The key, or why not. `changed` and `size` are only there to miss the cache when the file is another."""
-    try:
-        return asyncssh.import_private_key(Path(path).read_bytes())
-    except OSError as error:
-        return f"cannot read the key {path}: {error.strerror}"
-    except asyncssh.KeyEncryptionError:
-        return f"the key {path} has a passphrase; run: ssh-add {path}"
-    except (asyncssh.KeyImportError, ValueError) as error:
-        if "passphrase" in str(error).lower():
-            return f"the key {path} has a passphrase; run: ssh-add {path}"
-        return f"the key {path} is not a private key: {error}"
+def _by_agent(agent: Agent | None, blob: bytes) -> _Candidate | None:
+    """None for a kind of key that we cannot offer."""
+    found = keyfiles.decoded(blob)
+    if isinstance(found, SSHOpenSSHCertificate):
+        return _Candidate(found.key, found, None, agent, blob)
+    return None if found is None else _Candidate(found, None, None, agent, blob)

@@ -5,6 +5,8 @@ The engine asks whoever runs it; a command without a terminal answers `Nobody`, 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Protocol
 
 from msgspec import Struct
@@ -20,6 +22,15 @@ class Fingerprint(Struct, frozen=True):
     md5: str
     """"MD5:16:27:..." as ssh-keygen -l -E md5 prints it."""
 
+    @classmethod
+    def of(cls, blob: bytes) -> Fingerprint:
+        """Of a public key as it goes over the wire."""
+        kind = blob[4 : 4 + int.from_bytes(blob[:4], "big")].decode("ascii", "replace")
+        sha256 = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+        md5 = hashlib.md5(blob, usedforsecurity=False).hexdigest()
+        pairs = ":".join(md5[place : place + 2] for place in range(0, len(md5), 2))
+        return cls(kind, f"SHA256:{sha256}", f"MD5:{pairs}")
+
 
 class UnknownKey(Struct, frozen=True):
     """A host that known_hosts does not name, and what it offers."""
@@ -30,7 +41,7 @@ class UnknownKey(Struct, frozen=True):
     """As known_hosts will name it: "web1" or "[10.0.0.1]:2222"."""
     offered: Fingerprint
     path: str
-    """The file that an accepted key is written to."""
+    """The file that an accepted key is written to; "" when there is none and it counts for this session."""
 
 
 class Consent(Protocol):

@@ -20,7 +20,7 @@ from cockpit.fleet.engine.pool import CHANNELS, Pool
 from cockpit.fleet.engine.remote import answer, sent
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.run.batch import Batch, Order, Result
-from cockpit.fleet.trust.knownhosts import HostKeyRefused
+from cockpit.fleet.trust.refused import HostKeyRefused
 from cockpit.model import errors
 from cockpit.tasks.action import State
 
@@ -273,10 +273,10 @@ async def test_a_key_with_a_passphrase_asks_for_the_agent(
     sshd: Any, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    locked = sshd.folder / "locked"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(locked)], check=True)
-    with pytest.raises(errors.Denied, match=f"ssh-add {locked}"):
-        await pool.link(sshd.machine(identities=(str(locked),)))
+    command = ["ssh-keygen", "-q", "-p", "-N", "secret", "-f", str(sshd.identity)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    with pytest.raises(errors.Denied, match=f"ssh-add {sshd.identity}"):
+        await pool.link(sshd.machine())
 
 
 async def test_the_agent_serves_what_the_files_cannot(
