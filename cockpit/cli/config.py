@@ -6,10 +6,15 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cockpit.cli.setup import Setup
+
+if TYPE_CHECKING:
+    from cockpit.config.problems import Problem
+    from cockpit.config.settings import Settings
 
 
 @click.group("config", short_help="Make, show and check the configuration.")
@@ -93,7 +98,7 @@ def show_command(changed: bool) -> None:
 
 @command.command("validate")
 def validate_command() -> None:
-    """Check the shape: keys, types, names, urls and key bindings. Exit code 2 and a line for each problem.
+    """Check the shape: keys, types, names, urls, selections and key bindings. Exit code 2, a line for each problem.
 
     Whether the sources answer is for: cockpit doctor
     """
@@ -107,16 +112,28 @@ def validate_command() -> None:
         click.echo(f"{_wanted(setup)}: there is no such file; make one with: cockpit config init", err=True)
         sys.exit(2)
     settings = setup.settings()
-    found = problems(build_panes(settings), settings.keys)
+    keys = problems(build_panes(settings), settings.keys)
+    found = [Problem(_named_key(text, settings.keys), text.removeprefix("keys: ")) for text in keys]
+    found += _selections(settings)
     if found:
         source = Source(setup.path)
         source.read()
-        raise ConfigError(
-            "\n".join(
-                [source.where(Problem(_named_key(text, settings.keys), text.removeprefix("keys: "))) for text in found]
-            )
-        )
+        raise ConfigError("\n".join([source.where(problem) for problem in found]))
     click.echo(f"{setup.path}: ok")
+
+
+def _selections(settings: Settings) -> list[Problem]:
+    """Those that cannot be read; what they name is not looked up."""
+    from cockpit.config.problems import Problem
+    from cockpit.fleet.selection import parse
+    from cockpit.model import errors
+
+    try:
+        if settings.fleet.production_hosts:
+            parse(settings.fleet.production_hosts)
+    except errors.Refused as error:
+        return [Problem(("fleet", "production_hosts"), str(error))]
+    return []
 
 
 def _named_key(text: str, keys: dict[str, str]) -> tuple[str | int, ...]:

@@ -83,7 +83,8 @@ class Fleet(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     production: bool = False
     """Counts for all hosts."""
     production_hosts: str = ""
-    """A selection of those that are in production, such as `env=prod,@db`. While it names nothing, all of them are."""
+    """A selection of those that are in production, such as `env=prod,@db`. While it cannot be used, for something in it
+    names no host, all of them are."""
     read_only: bool = False
     note: str = ""
     """A line that the pane always shows."""

@@ -145,7 +145,7 @@ def _merged(sources: Sequence[Sequence[Machine]], production: str) -> tuple[Mapp
     except errors.Refused as error:
         complaint = f"fleet.production_hosts: {error}; until that is mended every host counts as production"
         chosen = set(found)
+    note = ("production, for fleet.production_hosts cannot be used",) if complaint else ()
     for name in chosen:
-        notes = (*found[name].notes, *([complaint] if complaint else []))
-        found[name] = replace(found[name], production=True, notes=notes)
+        found[name] = replace(found[name], production=True, notes=(*found[name].notes, *note))
     return found, complaint

@@ -26,7 +26,7 @@ def build(settings: Settings, *, roster: Roster | None = None) -> Pane[Host]:
     fleet = settings.fleet
     known = roster or Roster(fleet)
     adapters = [FleetAdapter(known, source) for source in known.sources]
-    production = {adapter.name for adapter in adapters if fleet.production}
+    production = {adapter.name for adapter in adapters if fleet.production or fleet.production_hosts}
     if any(host.production for host in fleet.hosts):
         production.add(adapters[0].name)
     return Pane(

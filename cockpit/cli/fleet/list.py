@@ -7,47 +7,74 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cockpit.cli.fleet.say import SOURCE, complain, refuse
+from cockpit.cli.fleet.say import SOURCE, complain, drawn, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cockpit.config.settings import Settings
     from cockpit.fleet.host import Host
+    from cockpit.fleet.machine import Machine
     from cockpit.fleet.roster import Roster
+
+NOT_ASKED = "not asked"
+"""The state of a host with --no-connect."""
+LOOK = ("host", "role", "env", "state", "load", "memory", "disk", "uptime", "latency", "address", "error")
+PLAIN = ("host", "role", "env", "address", "source", "error")
+"""Columns with a look at each host, and without."""
 
 
 @click.command("list")
-@click.argument("pattern", default="")
+@click.argument("pattern", metavar="[SELECTION]", default="")
 @click.option("--no-connect", is_flag=True, help="Only what the inventories say.")
+@click.option("--resolve", is_flag=True, help="Where each host really is and how it is reached; connects to nothing.")
+@click.option("--fold", "folded", is_flag=True, help="Only the names, short: web[01-20,23]; connects to nothing.")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=15.0, show_default=True, help="Seconds.")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "names"]),
+    default="text",
+    show_default=True,
+    help="names: one a line; connects to nothing.",
+)
 @click.pass_context
-def command(ctx: click.Context, pattern: str, no_connect: bool, timeout: float, format_: str) -> None:
+def command(
+    ctx: click.Context, pattern: str, no_connect: bool, resolve: bool, folded: bool, timeout: float, format_: str
+) -> None:
     """The hosts and how they are, by one look at each. JSON is one line a host.
 
-    Ends with 0; with 3 when an inventory could not be read.
+    Ends with 0; with 2 when the selection names no host; with 3 when an inventory could not be read.
     """
     from cockpit.fleet.roster import Roster
     from cockpit.session.fleet import HINT
 
+    if (folded and (resolve or format_ == "json")) or (resolve and format_ == "names"):
+        raise click.UsageError("--fold and names say nothing but names; leave out --resolve and --format json")
     settings: Settings = ctx.find_root().obj.settings()
     roster = Roster(settings.fleet)
-    hosts, failures = asyncio.run(_hosts(settings, roster, pattern, None if no_connect else timeout))
-    if format_ == "json":
+    look = not (no_connect or resolve or folded or format_ == "names")
+    machines, hosts, failures = asyncio.run(_hosts(settings, roster, pattern, timeout if look else None))
+    if folded or format_ == "names":
+        _print_names(machines, folded)
+    elif resolve:
+        _print_resolved(machines, format_)
+    elif format_ == "json":
         _print_json(hosts)
     elif hosts:
-        _print_table(hosts)
-    for failure in [*failures, *([] if roster.sources else [HINT])]:
-        complain(failure)
+        _print_table(hosts, LOOK if look else PLAIN)
+    for line in [*failures, *roster.notes, *([] if roster.sources else [HINT])]:
+        complain(line)
     ctx.exit(SOURCE if failures else 0)
 
 
 async def _hosts(
     settings: Settings, roster: Roster, pattern: str, timeout: float | None
-) -> tuple[list[Host], list[str]]:
-    """The hosts, looked at once unless `timeout` is None, and what was wrong with the inventories."""
-    from cockpit.fleet.host import unseen
+) -> tuple[Sequence[Machine], list[Host], list[str]]:
+    """The machines; the hosts, looked at once unless `timeout` is None; and what was wrong with the inventories."""
+    from msgspec.structs import replace
+
+    from cockpit.fleet.host import CONNECTING, unseen
     from cockpit.model import errors
 
     failures = await roster.load()
@@ -55,10 +82,12 @@ async def _hosts(
         machines = await roster.find(pattern) if pattern else tuple(roster.machines.values())
     except errors.Refused as error:
         refuse([*failures, str(error)])
+    hosts = [unseen(machine) for machine in machines]
     if timeout is None or not machines:
-        return [unseen(machine) for machine in machines], failures
+        asked = [replace(host, state=NOT_ASKED) if host.state == CONNECTING else host for host in hosts]
+        return machines, asked, failures
     seen = await _looked_at(settings, roster, {machine.key for machine in machines}, timeout)
-    return [seen.get(machine.key) or unseen(machine) for machine in machines], failures
+    return machines, [seen.get(host.key, host) for host in hosts], failures
 
 
 async def _looked_at(settings: Settings, roster: Roster, keys: set[str], timeout: float) -> dict[str, Host]:
@@ -77,6 +106,27 @@ async def _looked_at(settings: Settings, roster: Roster, keys: set[str], timeout
         await asyncio.wait([running])
 
 
+def _print_names(machines: Sequence[Machine], folded: bool) -> None:
+    from cockpit.fleet.fold import fold
+
+    names = [machine.name for machine in machines]
+    if names:
+        click.echo("\n".join(map(drawn, [fold(names)] if folded else names)))
+
+
+def _print_resolved(machines: Sequence[Machine], format_: str) -> None:
+    import msgspec
+
+    from cockpit.fleet.resolved import described, resolved
+    from cockpit.model.printable import escaped, printable
+
+    for machine in machines:
+        if format_ == "json":
+            click.echo(escaped(msgspec.json.encode(resolved(machine)).decode()))
+        else:
+            click.echo("\n".join(map(printable, described(machine))))
+
+
 def _print_json(hosts: Sequence[Host]) -> None:
     import time
 
@@ -90,7 +140,7 @@ def _print_json(hosts: Sequence[Host]) -> None:
         click.echo(escaped(msgspec.json.encode(report(host, now)).decode()))
 
 
-def _print_table(hosts: Sequence[Host]) -> None:
+def _print_table(hosts: Sequence[Host], shown: Sequence[str]) -> None:
     import time
 
     from rich.cells import cell_len
@@ -98,7 +148,7 @@ def _print_table(hosts: Sequence[Host]) -> None:
     from cockpit.fleet.columns import COLUMNS
     from cockpit.listing.cells import row
 
-    columns = [column for column in COLUMNS if column.id not in ("cpu", "source")]
+    columns = [column for column in COLUMNS if column.id in shown]
     now = time.time()
     lines = [tuple(column.title for column in columns)]
     for host in hosts:

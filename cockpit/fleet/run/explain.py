@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cockpit.fleet.fold import fold
-from cockpit.fleet.machine import Machine
+from cockpit.fleet.resolved import way
 from cockpit.fleet.run.order import Order
 from cockpit.fleet.run.plan import limit, waves
 
@@ -24,7 +24,7 @@ def explain(order: Order) -> Iterator[str]:
         yield "idempotent: once more where the connection is lost in the middle"
     yield from _plan(order)
     for machine in order.machines:
-        yield f"{machine.name}: {_way(machine)}{' (production)' if machine.production else ''}"
+        yield f"{machine.name}: {way(machine)}{' (production)' if machine.production else ''}"
 
 
 def _plan(order: Order) -> Iterator[str]:
@@ -42,19 +42,3 @@ def _plan(order: Order) -> Iterator[str]:
             yield f"stops when more than {bound.words} {words}; hosts under way are left to end"
     if len(names) > plan.forks:
         yield f"{plan.forks} hosts at once"
-
-
-def _way(machine: Machine) -> str:
-    if machine.unsupported:
-        return f"cannot be reached: {machine.unsupported}"
-    if machine.transport == "local":
-        return "this machine"
-    if machine.proxy_command:
-        return f"{_place(machine)} via {machine.proxy_command}"
-    jumps = f" via {', '.join(_place(jump) for jump in machine.jumps)}" if machine.jumps else ""
-    return f"{_place(machine)}{jumps}"
-
-
-def _place(machine: Machine) -> str:
-    address = f"[{machine.address}]" if ":" in machine.address else machine.address
-    return f"{machine.user}@{address}:{machine.port}" if machine.user else f"{address}:{machine.port}"
