@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from msgspec import convert, structs
+from msgspec import structs
 
 from cockpit.fleet.engine.remote import unbroken
 from cockpit.fleet.fold import quoted
@@ -14,7 +14,7 @@ from cockpit.fleet.host import Host
 from cockpit.fleet.results.record import RUNNING
 from cockpit.fleet.roster import Roster
 from cockpit.fleet.run.job import exec_job
-from cockpit.fleet.run.order import TIMEOUT_SECONDS, Order
+from cockpit.fleet.run.order import TIMEOUT_SECONDS, Order, repeated
 from cockpit.fleet.run.plan import Plan
 from cockpit.fleet.run.run import Run
 from cockpit.fleet.selection import ENDS, fold
@@ -93,16 +93,7 @@ class _Commands:
         why = self.why_not_rerun(())
         if why is not None or last is None:
             raise errors.Refused(why or "no command was run yet")
-        order = Order(
-            machines=self._roster.select(AGAIN),
-            command=last.summary.command,
-            plan=convert(last.plan, Plan),
-            timeout_seconds=last.timeout_seconds,
-            connect_seconds=last.connect_seconds,
-            sudo=last.sudo,
-            idempotent=last.idempotent,
-            selection=AGAIN,
-        )
+        order = repeated(last, self._roster.select(AGAIN), AGAIN)
         return _job(self._roster, order, "fleet.rerun")
 
 

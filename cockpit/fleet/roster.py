@@ -16,7 +16,7 @@ from cockpit.fleet.host import Host
 from cockpit.fleet.inventory import read as inventory
 from cockpit.fleet.inventory.read import Contents
 from cockpit.fleet.machine import Machine
-from cockpit.fleet.results.history import History
+from cockpit.fleet.results.history import FOLDER, History
 from cockpit.fleet.results.recall import Recall
 from cockpit.model import errors
 
@@ -28,7 +28,7 @@ class Roster:
         self.fleet = fleet
         self.sources = inventory.sources(fleet)
         self.pool = pool or Pool()
-        self.past = Recall(History(state_dir() / "fleet" / "runs"))
+        self.past = Recall(History(state_dir() / FOLDER))
         self.machines: Mapping[str, Machine] = {}
         """By name, in the order of the inventories, as last read."""
         self.complaint = ""

@@ -9,6 +9,7 @@ from cockpit.cli.lazy import LazyGroup
 SUBCOMMANDS = {
     "list": "The hosts and how they are.",
     "exec": "Run a command on many hosts.",
+    "runs": "What was run, what came of it, and once more.",
     "shell": "Open a shell on a host, or the same keystrokes to several.",
 }
 

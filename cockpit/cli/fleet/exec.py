@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cockpit.cli.fleet.say import complain, refuse
-
 if TYPE_CHECKING:
-    from cockpit.config.settings import Settings
-    from cockpit.fleet.roster import Roster
+    from cockpit.fleet.machine import Machine
     from cockpit.fleet.run.order import Order
 
 _SECONDS = click.FloatRange(0, min_open=True)
 
 
-@click.command("exec")
+class _Command(click.Command):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """`--sudo web1` must not take the host for the user: a user is written with a `=`."""
+        own = args.index("--") if "--" in args else len(args)
+        return super().parse_args(ctx, ["--sudo=root" if a == "--sudo" else a for a in args[:own]] + args[own:])
+
+
+@click.command("exec", cls=_Command)
 @click.argument("selection")
 @click.argument("words", nargs=-1, metavar="-- COMMAND...")
 @click.option("--timeout", type=_SECONDS, default=60.0, show_default=True, help="Seconds for the command on each host.")
@@ -28,6 +32,13 @@ _SECONDS = click.FloatRange(0, min_open=True)
 @click.option("--max-failures", default="", metavar="N|P%|P%/wave", help="More stop the run: 3, 10%, 10%/wave.")
 @click.option("--max-unreachable", default="", metavar="N|P%|P%/wave", help="The same for hosts not reached.")
 @click.option("--forks", type=click.IntRange(1, 1000), default=100, show_default=True, help="Hosts at the same time.")
+@click.option("--sudo", default="", metavar="[=USER]", help="Run it by sudo, as root or as --sudo=USER.")
+@click.option(
+    "--sudo-password-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Its first line is the password; else it is asked for on the terminal.",
+)
 @click.option("--idempotent", is_flag=True, help="Once more where the connection is lost in the middle.")
 @click.option("--yes", type=int, metavar="COUNT", help="How many hosts it is meant for; needed in production.")
 @click.option("--dry-run", is_flag=True, help="Say what would be run where, and connect to nothing.")
@@ -47,6 +58,7 @@ def command(
     fold: bool,
     format_: str,
     save: Path | None,
+    sudo_password_file: Path | None,
     **asked: Any,
 ) -> None:
     """Run a command on the hosts of SELECTION. The words are joined by spaces and run by each login shell, as ssh does.
@@ -55,44 +67,26 @@ def command(
     time-out or is interrupted is stopped on the hosts too. Ends with 0 when every host succeeded, 1 when some did not,
     130 when interrupted and nothing runs there any more; a second interrupt leaves at once.
     """
-    from cockpit.cli.fleet.running import Running, agreed, check_place, explain
-    from cockpit.fleet.roster import Roster
-    from cockpit.model import errors
-    from cockpit.tasks.action import Risk
+    from cockpit.cli.fleet.running import Choices, carry_out
 
-    settings: Settings = ctx.find_root().obj.settings()
-    roster = Roster(settings.fleet)
-    try:
-        order = asyncio.run(_order(roster, selection, words, asked))
-        if dry_run:
-            explain(roster, order)
-            return
-        if settings.ui.read_only:
-            raise errors.Refused("cockpit is read-only here; nothing is run")
-        if fold and format_ == "json":
-            raise errors.Refused("--fold is for text: JSON has a line for each host; leave one of them out")
-        agreed(order, yes)
-        if save is not None:
-            check_place(save)
-        running = Running(roster, order, format_=format_, fold=fold, save=save, risk=Risk.DISRUPTIVE)
-        asyncio.run(running.run(ctx))
-    except errors.Refused as error:
-        refuse([str(error)])
+    choices = Choices(
+        yes=yes, dry_run=dry_run, fold=fold, format_=format_, save=save, sudo_password_file=sudo_password_file
+    )
+    carry_out(ctx, selection, partial(_order, " ".join(words), selection, asked), choices)
 
 
-async def _order(roster: Roster, selection: str, words: tuple[str, ...], asked: dict[str, Any]) -> Order:
+def _order(line: str, selection: str, asked: dict[str, Any], machines: tuple[Machine, ...]) -> Order:
     from cockpit.fleet.run.order import Order
     from cockpit.fleet.run.plan import Plan
 
-    for failure in await roster.load():
-        complain(failure)
     plan = {name: asked[name] for name in ("canary", "wave", "max_failures", "max_unreachable", "forks")}
     return Order(
-        machines=await roster.find(selection),
-        command=" ".join(words),
+        machines=machines,
+        command=line,
         plan=Plan(**plan),
         timeout_seconds=asked["timeout"],
         connect_seconds=asked["connect_timeout"],
+        sudo=asked["sudo"],
         idempotent=asked["idempotent"],
         selection=selection,
     )

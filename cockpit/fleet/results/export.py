@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -19,7 +18,7 @@ from cockpit.fleet.results.groups import Group, group
 from cockpit.fleet.results.outcome import Outcome
 from cockpit.fleet.results.record import HostLine, RunRecord, RunSummary
 from cockpit.fleet.results.spool import read_end
-from cockpit.fleet.results.words import counted
+from cockpit.fleet.results.words import facts
 from cockpit.model.printable import escaped, printable
 
 JSON_BYTES = 64 * 1024
@@ -56,7 +55,7 @@ def folded(groups: tuple[Group, ...]) -> Iterator[str]:
 
 def text(kept: RunRecord) -> Iterator[str]:
     """Lines. Safe to draw."""
-    for word, value in _facts(kept):
+    for word, value in facts(kept):
         yield printable(f"{word + ':':<11}{value}")
     yield ""
     yield from folded(group(kept.hosts))
@@ -66,7 +65,7 @@ def markdown(kept: RunRecord) -> Iterator[str]:
     """Lines. Safe to draw."""
     yield f"# Run {kept.summary.key}"
     yield ""
-    for word, value in _facts(kept):
+    for word, value in facts(kept):
         yield f"- {word}: {_code(value) if word == 'command' else _escaped(value)}"
     groups = group(kept.hosts)
     majority = groups[-1] if groups else None
@@ -131,24 +130,6 @@ def save(kept: RunRecord, path: Path) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _facts(kept: RunRecord) -> Iterator[tuple[str, str]]:
-    run = kept.summary
-    started = datetime.fromtimestamp(run.started_at).astimezone().isoformat(" ", "seconds")
-    took = "" if run.ended_at is None else f", {run.ended_at - run.started_at:.1f} s"
-    yield "command", run.command
-    if kept.sudo:
-        yield "sudo", kept.sudo
-    if run.selection:
-        yield "selection", run.selection
-    plan = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in kept.plan.items())
-    if plan:
-        yield "plan", plan
-    yield "run", f"{run.key}, {run.state}, by {run.who}, {started}{took}"
-    yield "hosts", counted(run.counts)
-    if run.why:
-        yield "why", run.why
 
 
 def _has_output(one: Group) -> bool:

@@ -17,6 +17,8 @@ from cockpit.fleet.results.writer import Writer
 from cockpit.model import errors
 from cockpit.tasks.store import StoreError, private_folder
 
+FOLDER = "fleet/runs"
+"""In the state folder."""
 KEEP_RUNS = 50
 KEEP_BYTES = 4 * 2**30
 """Of all runs together, output and records."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 
 from cockpit.fleet.results.outcome import Kill, Outcome
-from cockpit.fleet.results.record import HostLine
+from cockpit.fleet.results.record import HostLine, RunRecord
 from cockpit.model.units import human_bytes
 
 _ORDER = tuple(Outcome)
@@ -38,3 +39,22 @@ def said(line: HostLine) -> str:
         facts.append("may still run")
     why = f": {line.why}" if line.why else ""
     return f"{line.outcome.words}{why}" + (f" ({'; '.join(facts)})" if facts else "")
+
+
+def facts(kept: RunRecord) -> Iterator[tuple[str, str]]:
+    """What was asked of a run and what came of it, with a word for each."""
+    run = kept.summary
+    started = datetime.fromtimestamp(run.started_at).astimezone().isoformat(" ", "seconds")
+    took = "" if run.ended_at is None else f", {run.ended_at - run.started_at:.1f} s"
+    yield "command", run.command
+    if kept.sudo:
+        yield "sudo", kept.sudo
+    if run.selection:
+        yield "selection", run.selection
+    plan = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in kept.plan.items())
+    if plan:
+        yield "plan", plan
+    yield "run", f"{run.key}, {run.state}, by {run.who}, {started}{took}"
+    yield "hosts", counted(run.counts)
+    if run.why:
+        yield "why", run.why

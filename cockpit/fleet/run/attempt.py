@@ -12,11 +12,15 @@ from cockpit.fleet.engine.failures import LostBeforeExec, TimedOut, Unreached
 from cockpit.fleet.engine.link import Chunk, Ending
 from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.engine.remote import Remote, sent
+from cockpit.fleet.engine.sudo import Sudo
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.results.outcome import Kill, Outcome, Phase
 from cockpit.fleet.run.order import Order
 from cockpit.fleet.trust.refused import HostKeyChanged, HostKeyRefused
 from cockpit.model import errors
+
+DRAIN_SECONDS = 1.0
+"""For the last words of a command that was stopped."""
 
 
 class End(Struct, frozen=True):
@@ -47,16 +51,16 @@ class Host(Protocol):
         """The back-pressure."""
 
 
-async def attempt(pool: Pool, machine: Machine, order: Order, host: Host) -> End:
+async def attempt(pool: Pool, machine: Machine, order: Order, host: Host, sudo: Sudo | None) -> End:
     """Never raises for what the host does. A cancel ends the command, confirmed, and is an end like others."""
     try:
         host.enter(Phase.CONNECT)
-        await pool.link(
-            machine if order.connect_seconds is None else replace(machine, connect_seconds=order.connect_seconds)
-        )
+        if order.connect_seconds is not None:
+            machine = replace(machine, connect_seconds=order.connect_seconds)
+        await pool.link(machine)
         host.enter(Phase.EXEC)
         await host.sending()
-        async with sent(pool, machine, order.command) as remote:
+        async with sent(pool, machine, order.command, sudo=sudo) as remote:
             host.enter(Phase.RUN)
             return await _followed(remote, order, host)
     except errors.SourceError as error:
@@ -103,9 +107,15 @@ async def _stopped(remote: Remote, host: Host, outcome: Outcome, said: str) -> E
             break
         except asyncio.CancelledError:
             continue
-    if stopped.confirmed:
-        return End(outcome, f"{said}; stopped", kill=Kill.CONFIRMED)
-    return End(outcome, f"{said}; it may still run: {stopped.why}", kill=Kill.UNCONFIRMED)
+    if not stopped.confirmed:
+        return End(outcome, f"{said}; it may still run: {stopped.why}", kill=Kill.UNCONFIRMED)
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while (chunk := await remote.read()) is not None:
+                host.take(chunk)
+    except (TimeoutError, asyncio.CancelledError):
+        pass
+    return End(outcome, f"{said}; stopped", kill=Kill.CONFIRMED)
 
 
 def _ended(ending: Ending) -> End:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from msgspec import Struct
+from msgspec import Struct, convert
 
 from cockpit.fleet.machine import Machine
+from cockpit.fleet.results.history import RunRecord
 from cockpit.fleet.run.plan import Plan
 from cockpit.model import errors
 
@@ -31,6 +32,20 @@ class Order(Struct, frozen=True, kw_only=True):
     """May be run once more on a host whose connection was lost in the middle."""
     selection: str = ""
     """As it was typed."""
+
+
+def repeated(kept: RunRecord, machines: tuple[Machine, ...], selection: str) -> Order:
+    """The command and the plan of a past run, on these machines."""
+    return Order(
+        machines=machines,
+        command=kept.summary.command,
+        plan=convert(kept.plan, Plan),
+        timeout_seconds=kept.timeout_seconds,
+        connect_seconds=kept.connect_seconds,
+        sudo=kept.sudo,
+        idempotent=kept.idempotent,
+        selection=selection,
+    )
 
 
 def check(order: Order) -> None:

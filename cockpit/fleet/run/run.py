@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.engine.remote import unbroken
+from cockpit.fleet.engine.sudo import Sudo
 from cockpit.fleet.fold import fold
 from cockpit.fleet.results.history import History
 from cockpit.fleet.results.outcome import NOT_RUN, HostResult, Kill, Outcome
@@ -60,10 +61,12 @@ class Run:
         *,
         attended: bool,
         listener: Listener | None = None,
+        sudo: Sudo | None = None,
         quota_bytes: int = QUOTA_BYTES,
         host_bytes: int = HOST_BYTES,
     ) -> None:
-        """`attended`: somebody sees it who can resume it; else what would pause it stops it.
+        """`attended`: somebody sees it who can resume it; else what would pause it stops it. `sudo` may hold the
+        password of the user that the order names; without it none is asked for.
 
         Raises errors.Refused for an order that makes no sense.
         """
@@ -74,6 +77,7 @@ class Run:
         self.state = RunState.WAITING
         self._pool, self._history, self._attended, self._listener = pool, history, attended, listener
         self._quota_bytes, self._host_bytes = quota_bytes, host_bytes
+        self._sudo = sudo or (Sudo(order.sudo) if order.sudo else None)
         self._course = Course(order.plan, len(order.machines))
         self._breaker = Breaker()
         self._rows = Rows(order.machines, self._course.waves)
@@ -209,10 +213,10 @@ class Run:
         assert self._recorder is not None and self._spool is not None
         order, machine = self.order, self.order.machines[place]
         host = Site(machine, self._spool, self._recorder, self._rows, self._listener, self._logged_in)
-        end = await attempt(self._pool, machine, order, host)
+        end = await attempt(self._pool, machine, order, host, self._sudo)
         if end.outcome is Outcome.UNKNOWN_OUTCOME and order.idempotent and self.state is not RunState.STOPPING:
             host.again()
-            end = replace(await attempt(self._pool, machine, order, host), attempts=2)
+            end = replace(await attempt(self._pool, machine, order, host, self._sudo), attempts=2)
         self._judge_login(end.outcome)
         line = line_of(host.result(end, await host.sealed()))
         self._record(line)
