@@ -18,7 +18,11 @@ from sshd_hosts import hosts
 
 from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.machine import Machine
-from cockpit.fleet.run.batch import Batch, Order
+from cockpit.fleet.results.history import History
+from cockpit.fleet.results.outcome import Outcome
+from cockpit.fleet.run.order import Order
+from cockpit.fleet.run.plan import Plan
+from cockpit.fleet.run.run import Run
 from cockpit.tasks.action import State
 
 FORKS = 50
@@ -36,21 +40,36 @@ async def lag(worst: list[float]) -> None:
         worst[0] = max(worst[0], time.perf_counter() - before - 0.01)
 
 
-async def ours(machines: list[Machine]) -> None:
-    async def drained() -> None:
-        return
+class Untold:
+    """The Progress of a run that tells nobody."""
 
+    def __init__(self, run_id: str) -> None:
+        self.id = run_id
+
+    def say(self, line: str, *, target: str = "") -> None: ...
+
+    def write(self, data: bytes, *, target: str = "") -> None: ...
+
+    def step(self, done: int, total: int) -> None: ...
+
+    def outcome(self, target: str, state: State, why: str = "") -> None: ...
+
+    async def drained(self) -> None: ...
+
+
+async def ours(machines: list[Machine], folder: Path) -> None:
+    history = History(folder / "state" / "fleet" / "runs")
+    order = Order(machines=tuple(machines), command="true", plan=Plan(forks=FORKS))
     async with Pool().used() as pool:
-        for word in ("cold", "warm", "warm"):
+        for number, word in enumerate(("cold", "warm", "warm")):
             worst = [0.0]
             watcher = asyncio.create_task(lag(worst))
-            order = Order(tuple(machines), "true", 60.0, FORKS)
-            batch = Batch(order, on_output=lambda *_: None, on_result=lambda _: None, drained=drained)
+            run = Run(order, pool, history, attended=False)
             started, before = time.perf_counter(), cpu(resource.RUSAGE_SELF)
-            await batch.run(pool)
+            await run.run(Untold(f"run{number}"))
             wall, used = time.perf_counter() - started, cpu(resource.RUSAGE_SELF) - before
             watcher.cancel()
-            failed = [r.why for r in batch.results.values() if r.state is not State.SUCCEEDED]
+            failed = [line.why for line in run.lines.values() if line.outcome is not Outcome.OK]
             per_host = used / len(machines) * 1000
             print(f"cockpit {word}: {wall:.2f} s, {per_host:.1f} ms CPU a host, loop lag {worst[0] * 1000:.0f} ms")
             if failed:
@@ -72,7 +91,7 @@ def peers(machines: list[Machine]) -> None:
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     with tempfile.TemporaryDirectory() as folder, hosts(Path(folder), count) as machines:
-        asyncio.run(ours(machines))
+        asyncio.run(ours(machines, Path(folder)))
         peers(machines)
 
 

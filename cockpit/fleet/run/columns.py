@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
+from cockpit.fleet.results.columns import outcome_tone
 from cockpit.fleet.results.outcome import FAILURES, NOT_RUN, Kill, Outcome, Phase
 from cockpit.fleet.run.rows import HostRow
 from cockpit.listing.cells import Cell, Column
 from cockpit.model.tone import GLYPHS, Tone
 from cockpit.model.units import human_bytes, human_duration
 
-_TONES = {
-    Outcome.OK: Tone.GOOD,
-    Outcome.UNKNOWN_OUTCOME: Tone.WARN,
-    Outcome.LOST_BEFORE_EXEC: Tone.WARN,
-    Outcome.CANCELLED: Tone.MUTED,
-    Outcome.SKIPPED: Tone.MUTED,
-}
 _URGENCY = {
     outcome: place
     for place, outcome in enumerate(
@@ -29,11 +23,6 @@ _URGENCY = {
 _RUNS = _URGENCY[Outcome.CANCELLED]
 _NEVER = 1e12
 _WORDS = {Phase.CONNECT: "connecting", Phase.EXEC: "sending", Phase.RUN: "running", Phase.STOP: "stopping"}
-
-
-def outcome_tone(outcome: Outcome) -> Tone:
-    """How an outcome is drawn."""
-    return _TONES.get(outcome, Tone.BAD)
 
 
 def failed(row: HostRow) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from msgspec import to_builtins
 from msgspec.structs import replace
@@ -86,6 +87,7 @@ class Run:
         self._flying: dict[int, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._said = ""
+        self._aborted = False
         self._spool: Spool | None = None
         self._recorder: Recorder | None = None
         self._progress: Progress | None = None
@@ -141,6 +143,7 @@ class Run:
     def abort(self, why: str = "aborted") -> None:
         """Begin nothing new and end what runs, confirmed."""
         if self.state in (RunState.RUNNING, RunState.PAUSED):
+            self._aborted = True
             self._course.stop(why)
             self._become(RunState.STOPPING)
             for task in self._flying.values():
@@ -161,12 +164,17 @@ class Run:
         failure = ""
         try:
             async with Writer.open() as writer:
-                self._recorder = await unbroken(asyncio.to_thread(self._history.begin, self._header(), writer))
+                beginning = asyncio.ensure_future(asyncio.to_thread(self._history.begin, self._header(), writer))
+                cancelled = await _finished(beginning)
+                self._recorder = beginning.result()
                 trimming = asyncio.create_task(asyncio.to_thread(self._trim), name="trim runs")
                 try:
-                    cancelled = await self._kept(writer, self._recorder)
+                    if cancelled:
+                        self._course.stop("cancelled")
+                    else:
+                        cancelled = await self._kept(writer, self._recorder)
                 finally:
-                    await unbroken(self._conclude(self._recorder))
+                    cancelled = await _finished(asyncio.ensure_future(self._conclude(self._recorder))) or cancelled
                     await asyncio.wait([trimming])
         except errors.SourceError as error:
             failure = str(error)
@@ -174,7 +182,7 @@ class Run:
         finally:
             self._become(RunState.ENDED, failure)
         doubtful = [line.host for line in self._lines.values() if _in_doubt(line)]
-        if doubtful and Outcome.CANCELLED in {line.outcome for line in self._lines.values()}:
+        if doubtful and (cancelled or self._aborted):
             raise CancelUnconfirmed(f"it may still run on {fold(doubtful)}")
         if cancelled:
             raise asyncio.CancelledError
@@ -308,6 +316,15 @@ class Run:
             self._history.trim()
         except errors.SourceError as error:
             log.warning("old runs were not trimmed: %s", error)
+
+
+async def _finished(work: asyncio.Future[Any]) -> bool:
+    """Wait for it whatever comes. True: a cancel came meanwhile."""
+    try:
+        await unbroken(work)
+    except asyncio.CancelledError:
+        return True
+    return False
 
 
 def _in_doubt(line: HostLine) -> bool:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from cockpit.fleet.results import record
 from cockpit.fleet.results.history import History, HostLine, RunRecord
-from cockpit.fleet.results.outcome import Phase
+from cockpit.fleet.results.outcome import Outcome, Phase
 from cockpit.fleet.results.pages import Pages
 from cockpit.fleet.run.order import Order
 from cockpit.fleet.run.plan import Plan
@@ -81,11 +81,10 @@ class Watched(Protocol):
 class OwnRun:
     """A run of this cockpit, with the instants of its task."""
 
-    def __init__(self, run: Run, task_id: str, started_at: float | None) -> None:
+    def __init__(self, run: Run, task_id: str, started_at: float | None, ended_at: float | None) -> None:
         self.live: Run = run
         self.id = task_id
-        self.started_at = started_at
-        self.ended_at: float | None = None
+        self.started_at, self.ended_at = started_at, ended_at
 
     @property
     def order(self) -> Order:
@@ -112,7 +111,11 @@ class OwnRun:
         if row.result is not None:
             return _files(row.result)
         output = self.live.output(name)
-        return Files() if output is None else Files(output.stdout_path, output.stderr_path)
+        if output is None:
+            return Files()
+        return Files(
+            output.stdout_path if output.stdout_bytes else None, output.stderr_path if output.stderr_bytes else None
+        )
 
     async def follow(self) -> AsyncIterator[Delta[HostRow]]:
         async for delta in self.live.follow():
@@ -178,19 +181,40 @@ class KeptRun:
         return Files() if row is None or row.result is None else _files(row.result)
 
     async def follow(self) -> AsyncIterator[Delta[HostRow]]:
-        reset = True
+        self.rows.update({line.host: _row(line) for line in self._kept.hosts if line.host not in self.rows})
+        seen = dict(self.rows)
+        yield Delta(reset=True, upserts=dict(seen), health=True)
         while True:
-            new = {line.host: _row(line) for line in self._kept.hosts if line.host not in self.rows}
-            self.rows.update(new)
-            yield Delta(reset=reset, upserts=new, health=True)
-            said = await asyncio.to_thread(_last_lines, list(new.values()))
-            self.rows.update(said)
-            yield Delta(upserts=said)
+            silent = [row for row in self.rows.values() if not row.last_line and row.out_bytes]
+            self.rows.update(await asyncio.to_thread(_last_lines, silent))
+            new = {name: row for name, row in self.rows.items() if row is not seen.get(name)}
+            seen.update(new)
+            yield Delta(upserts=new, health=True)
             if self.state != RunState.RUNNING:
                 return
-            reset = False
             await asyncio.sleep(LOOK_SECONDS)
             self._kept = await asyncio.to_thread(self._history.read, self.id)
+            self.rows.update({line.host: _row(line) for line in self._kept.hosts if line.host not in self.rows})
+
+
+def said_so_far(watched: Watched) -> list[HostLine]:
+    """The line of each host that said anything; of one that has not ended only the files are right."""
+    found: list[HostLine] = []
+    for row in watched.rows.values():
+        if row.result is not None:
+            found.append(row.result)
+        elif row.out_bytes:
+            files = watched.files(row.name)
+            found.append(
+                HostLine(
+                    host=row.name,
+                    address=row.address,
+                    outcome=Outcome.UNKNOWN_OUTCOME,
+                    spill=str(files.stdout) if files.stdout else None,
+                    stderr_spill=str(files.stderr) if files.stderr else None,
+                )
+            )
+    return found
 
 
 def _row(line: HostLine) -> HostRow:

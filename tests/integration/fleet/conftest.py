@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
+import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,10 +17,17 @@ from pathlib import Path
 
 import pytest
 
+from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.machine import Machine
+from cockpit.fleet.results.history import History, HostLine
+from cockpit.fleet.run.order import Order
+from cockpit.fleet.run.run import Run
 from cockpit.model.user import user_name
+from cockpit.tasks.action import State
 
 INSTALL = "apt-get install openssh-server"
+ACCOUNT_KEYS = ".cockpit_test_keys"
+"""In the home of an Account, which cannot read the folder of the test."""
 
 
 def free_port() -> int:
@@ -48,7 +58,7 @@ class Sshd:
         authorized.write_text((folder / "id.pub").read_text())
         self.config.write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.host_key}\nPidFile none\n"
-            f"AuthorizedKeysFile {authorized}\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
+            f"AuthorizedKeysFile {authorized} {ACCOUNT_KEYS}\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
             f"PermitRootLogin yes\nUseDNS no\n{extra}"
             "SetEnv SHLVL=5\n"  # bash then reads no ~/.bashrc of the user who tests
         )
@@ -152,6 +162,69 @@ def _is_sshd(pid: int) -> bool:
         return False
 
 
+class Account:
+    """A user of this machine for one test, with a password and a folder of its own, who may do nothing yet."""
+
+    def __init__(self, shell: str) -> None:
+        self.name = f"cockpit{secrets.token_hex(4)}"
+        self.password = "pa55 'wörd\\!"
+        self.home = Path("/home") / self.name
+        self._rules = Path("/etc/sudoers.d") / self.name
+        subprocess.run(["useradd", "-m", "-d", str(self.home), "-s", shell, self.name], check=True)
+        subprocess.run(["chpasswd"], input=f"{self.name}:{self.password}\n".encode(), check=True)
+
+    def may(self, *rules: str) -> None:
+        """sudoers(5) lines, in which USER stands for its name."""
+        text = "".join(f"{rule}\n".replace("USER", self.name) for rule in rules)
+        self._rules.touch(mode=0o440)
+        self._rules.write_text(text)
+
+    def lets_in(self, daemon: Sshd) -> Machine:
+        """A daemon -> its machine, with this user."""
+        shutil.copy(daemon.folder / "id.pub", self.home / ACCOUNT_KEYS)
+        return daemon.machine(user=self.name)
+
+    def processes(self) -> list[int]:
+        listed = subprocess.run(["ps", "-o", "pid=", "-u", self.name], stdout=subprocess.PIPE)
+        return [int(word) for word in listed.stdout.split()]
+
+    def remove(self) -> None:
+        self._rules.unlink(missing_ok=True)
+        wait_for(self._has_no_processes)
+        subprocess.run(["userdel", "-r", self.name], check=True, stderr=subprocess.DEVNULL)
+
+    def _has_no_processes(self) -> bool:
+        for pid in self.processes():
+            _kill(pid)
+        return not self.processes()
+
+
+@pytest.fixture
+def start_account(need: Callable[[str, str], str]) -> Iterator[Callable[..., Account]]:
+    """`start_account(shell="/bin/bash")` makes a user; as root alone, and all are removed at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: makes a user")
+    need("useradd", "apt-get install passwd")
+    accounts: list[Account] = []
+
+    def start(shell: str = "/bin/bash") -> Account:
+        accounts.append(Account(shell))
+        return accounts[-1]
+
+    yield start
+    for account in accounts:
+        account.remove()
+
+
+_numbers = itertools.count(os.getpid() * 100 + 10_000_000)
+
+
+@pytest.fixture
+def unique() -> Callable[[], int]:
+    """Seconds to sleep that no other process sleeps: finds the command again."""
+    return lambda: next(_numbers)
+
+
 @pytest.fixture
 def start_sshd(tmp_path: Path, need: Callable[[str, str], str]) -> Iterator[Callable[..., Sshd]]:
     """`start_sshd(extra="")` gives another daemon; all are killed at the end."""
@@ -187,3 +260,67 @@ def comes_true() -> Callable[..., Awaitable[None]]:
                 await asyncio.sleep(0.02)
 
     return wait
+
+
+_runs = itertools.count(1)
+
+
+class Told:
+    """The Progress of a run without a task manager: keeps what it is told."""
+
+    def __init__(self, run_id: str) -> None:
+        self.id = run_id
+        self.said: list[str] = []
+        self.outcomes: list[tuple[str, State]] = []
+        self.done = 0
+
+    def say(self, line: str, *, target: str = "") -> None:
+        self.said.append(f"{target}: {line}" if target else line)
+
+    def write(self, data: bytes, *, target: str = "") -> None:
+        raise AssertionError("the output of hosts does not go through the task")
+
+    def step(self, done: int, total: int) -> None:
+        self.done = done
+
+    def outcome(self, target: str, state: State, why: str = "") -> None:
+        self.outcomes.append((target, state))
+
+    async def drained(self) -> None:
+        return
+
+
+class Runner:
+    """Runs commands and keeps what came; `last` is the Run of the newest one."""
+
+    def __init__(self, pool: Pool, folder: Path) -> None:
+        self.pool = pool
+        self.history = History(folder / "state" / "fleet" / "runs")
+        self.last: Run
+        self.told: Told
+
+    def prepare(self, machines: Machine | list[Machine], command: str, seconds: float = 30.0, **more: object) -> Run:
+        """`more` is of the Order, or of the Run."""
+        group = tuple(machines) if isinstance(machines, list) else (machines,)
+        asked = {name: more.pop(name) for name in list(more) if name in Order.__struct_fields__}
+        order = Order(machines=group, command=command, timeout_seconds=seconds, **asked)  # type: ignore[arg-type]
+        self.told = Told(f"run{next(_runs)}")
+        self.last = Run(order, self.pool, self.history, **{"attended": True, **more})  # type: ignore[arg-type]
+        return self.last
+
+    async def __call__(
+        self, machines: Machine | list[Machine], command: str, seconds: float = 30.0, **more: object
+    ) -> list[HostLine]:
+        """How the hosts ended, in the order of their ends."""
+        run = self.prepare(machines, command, seconds, **more)
+        await run.run(self.told)
+        return list(run.lines.values())
+
+    def said(self, line: HostLine, *, stderr: bool = False) -> bytes:
+        path = line.stderr_spill if stderr else line.spill
+        return Path(path).read_bytes() if path else b""
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Callable[[Pool], Runner]:
+    return lambda pool: Runner(pool, tmp_path)

@@ -16,8 +16,7 @@ from cockpit.config.settings import Fleet, Host
 from cockpit.demo import hosts as demo
 from cockpit.demo.children import Child
 from cockpit.fleet.roster import Roster
-from cockpit.fleet.run.batch import Batch, Order, Result
-from cockpit.tasks.action import State
+from cockpit.fleet.results.outcome import Kill, Outcome
 
 
 @pytest.fixture(params=["bubblewrap", "none"])
@@ -45,25 +44,16 @@ def roster(facts: Any) -> Roster:
     return Roster(Fleet(hosts=[Host(**host, **shared) for host in facts["hosts"]]))
 
 
-async def run(roster: Roster, pattern: str, command: str, seconds: float = 30.0) -> dict[str, tuple[Result, bytes]]:
-    said: dict[str, bytes] = {}
-
-    def output(machine: Any, chunk: Any) -> None:
-        said[machine.name] = said.get(machine.name, b"") + chunk.data
-
-    async def drained() -> None:
-        await asyncio.sleep(0)
-
+async def run(runner: Any, roster: Roster, pattern: str, command: str, seconds: float = 30.0) -> dict[str, Any]:
+    """(line, stdout) of each host."""
     await roster.load()
-    batch = Batch(
-        Order(roster.select(pattern), command, seconds), on_output=output, on_result=lambda _: None, drained=drained
-    )
-    await batch.run(roster.pool)
-    return {name: (result, said.get(name, b"")) for name, result in batch.results.items()}
+    kept = runner(roster.pool)
+    lines = await kept(list(roster.select(pattern)), command, seconds)
+    return {line.host: (line, kept.said(line)) for line in lines}
 
 
 async def test_six_hosts_run_real_commands_two_misbehave_and_only_the_key_of_this_run_may_log_in(
-    started: Any, processes: Callable[[str], list[int]]
+    started: Any, processes: Callable[[str], list[int]], runner: Any
 ) -> None:
     facts, folder = started
     assert stat.S_IMODE((folder / "id_ed25519").stat().st_mode) == 0o600
@@ -71,23 +61,23 @@ async def test_six_hosts_run_real_commands_two_misbehave_and_only_the_key_of_thi
     assert facts["warning"] == ("" if sandboxed else "commands run on this machine as you")
     fleet = roster(facts)
     assert len(facts["hosts"]) == 6
-    results = await run(fleet, "*", "hostname; pwd; touch mine && ls; exit 4")
-    assert {name: result.state for name, (result, _) in results.items()} == dict.fromkeys(results, State.FAILED)
+    results = await run(runner, fleet, "*", "hostname; pwd; touch mine && ls; exit 4")
+    assert all(line.outcome is not Outcome.OK for line, _ in results.values())
     assert "has changed" in results["cache1"][0].why
     assert results["db2"][0].duration_seconds > 1
     result, said = results["web1"]
-    assert result.status == 4 and b"mine" in said
+    assert result.exit_code == 4 and b"mine" in said
     if sandboxed:
         assert said.splitlines()[:2] == [b"web1", b"/tmp/home"]
-        assert b"session runs" in (await run(fleet, "web1", "cat /var/log/syslog"))["web1"][1]
+        assert b"session runs" in (await run(runner, fleet, "web1", "cat /var/log/syslog"))["web1"][1]
     else:
         assert said.splitlines()[1] == str(folder / "web1").encode()
-    ended = await run(fleet, "@web", "kill -TERM $$")
+    ended = await run(runner, fleet, "@web", "kill -TERM $$")
     assert ended["web2"][0].signal == "TERM"
-    stopped = await run(fleet, "web1", "trap '' TERM; sleep 33445566 & sleep 33445567; sleep 33445568", 1.0)
-    assert (stopped["web1"][0].state, stopped["web1"][0].stop) == (State.TIMED_OUT, "confirmed")
+    stopped = await run(runner, fleet, "web1", "trap '' TERM; sleep 33445566 & sleep 33445567; sleep 33445568", 1.0)
+    assert (stopped["web1"][0].outcome, stopped["web1"][0].kill) == (Outcome.TIMEOUT_CMD, Kill.CONFIRMED)
     assert not processes("sleep 3344556")
     stranger = folder / "stranger"
     stranger.write_bytes(asyncssh.generate_private_key("ssh-ed25519").export_private_key())
-    refused = await run(roster({**facts, "identity": str(stranger)}), "web1", "true")
+    refused = await run(runner, roster({**facts, "identity": str(stranger)}), "web1", "true")
     assert "refused its key" in refused["web1"][0].why

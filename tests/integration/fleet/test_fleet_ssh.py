@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import os
 import socket
@@ -19,10 +20,9 @@ import pytest
 from cockpit.fleet.engine.pool import CHANNELS, Pool
 from cockpit.fleet.engine.remote import answer, sent
 from cockpit.fleet.machine import Machine
-from cockpit.fleet.run.batch import Batch, Order, Result
+from cockpit.fleet.results.outcome import Kill, Outcome
 from cockpit.fleet.trust.refused import HostKeyRefused
 from cockpit.model import errors
-from cockpit.tasks.action import State
 
 _numbers = itertools.count(os.getpid() * 100 + 10_000_000)
 
@@ -38,37 +38,9 @@ async def pool() -> AsyncIterator[Pool]:
         yield pool
 
 
-class Runner:
-    """Runs a batch and keeps what came."""
-
-    def __init__(self, pool: Pool) -> None:
-        self.pool = pool
-        self.output: dict[str, bytearray] = {}
-        self.seen = 0
-
-    async def __call__(self, machines: Machine | list[Machine], command: str, seconds: float = 30.0) -> list[Result]:
-        group = machines if isinstance(machines, list) else [machines]
-        results: list[Result] = []
-
-        def output(machine: Machine, chunk: Any) -> None:
-            self.seen += len(chunk.data)
-            kept = self.output.setdefault(machine.name, bytearray())
-            if len(kept) < 100_000:
-                kept += chunk.data
-
-        async def drained() -> None:
-            await asyncio.sleep(0)
-
-        self.batch = Batch(
-            Order(tuple(group), command, seconds), on_output=output, on_result=results.append, drained=drained
-        )
-        await self.batch.run(self.pool)
-        return results
-
-
 @pytest.fixture
-def run(pool: Pool) -> Runner:
-    return Runner(pool)
+def run(pool: Pool, runner: Callable[[Pool], Any]) -> Any:
+    return runner(pool)
 
 
 @pytest.fixture(params=["ssh", "local"])
@@ -81,56 +53,56 @@ def machine(request: pytest.FixtureRequest) -> Machine:
 
 
 @pytest.mark.parametrize(
-    ("command", "state", "status", "signal"),
+    ("command", "outcome", "status", "signal"),
     [
-        ("true", State.SUCCEEDED, 0, ""),
-        ("exit 3", State.FAILED, 3, ""),
-        ("kill -9 $$", State.FAILED, None, "KILL"),
-        ("no-such-command-here", State.FAILED, 127, ""),
+        ("true", Outcome.OK, 0, None),
+        ("exit 3", Outcome.NONZERO, 3, None),
+        ("kill -9 $$", Outcome.SIGNAL, None, "KILL"),
+        ("no-such-command-here", Outcome.NONZERO, 127, None),
     ],
 )
 async def test_the_end_of_a_command(
-    machine: Machine, run: Runner, command: str, state: State, status: int | None, signal: str
+    machine: Machine, run: Any, command: str, outcome: Outcome, status: int | None, signal: str | None
 ) -> None:
     (result,) = await run(machine, command)
-    assert (result.state, result.status, result.signal, result.stop) == (state, status, signal, "")
-    assert (result.why == "") is (state is State.SUCCEEDED)
+    assert (result.outcome, result.exit_code, result.signal) == (outcome, status, signal)
+    assert result.kill is Kill.NOT_NEEDED and (result.why == "") is (outcome is Outcome.OK)
 
 
-async def test_output_is_bytes_of_both_streams_and_input_is_empty(machine: Machine, run: Runner) -> None:
+async def test_output_is_bytes_of_both_streams_and_input_is_empty(machine: Machine, run: Any) -> None:
     (result,) = await run(machine, "printf '\\377\\376\\000\\033]52;c;x\\007'; cat; echo \"it's\" 'a $HOME' >&2")
-    assert result.state is State.SUCCEEDED
-    said = bytes(run.output[machine.name])
+    assert result.outcome is Outcome.OK
+    said = run.said(result) + run.said(result, stderr=True)
     assert b"\xff\xfe\x00\x1b]52;c;x\x07" in said and b"it's a $HOME\n" in said
     assert len(said) == 3 + 8 + 14
 
 
-async def test_much_output_is_whole(machine: Machine, run: Runner) -> None:
+async def test_much_output_is_whole(machine: Machine, run: Any) -> None:
     (result,) = await run(machine, "head -c 20000000 /dev/zero")
-    assert result.state is State.SUCCEEDED
-    assert run.seen == 20_000_000
+    assert result.outcome is Outcome.OK and result.stdout_bytes == 20_000_000
+    assert result.stdout_digest == hashlib.sha256(bytes(20_000_000)).hexdigest()
 
 
 async def test_a_timeout_ends_the_whole_tree_and_confirms_it(
-    machine: Machine, run: Runner, processes: Callable[[str], list[int]]
+    machine: Machine, run: Any, processes: Callable[[str], list[int]]
 ) -> None:
     first, second, third = unique(), unique(), unique()
     command = f"trap '' TERM HUP; (sleep {first} & timeout 99999 sleep {second}) & while :; do sleep {third}; done"
     (result,) = await run(machine, command, 2.0)
-    assert (result.state, result.stop) == (State.TIMED_OUT, "confirmed")
+    assert (result.outcome, result.kill) == (Outcome.TIMEOUT_CMD, Kill.CONFIRMED)
     assert "no end after 2 s; stopped" in result.why
     for number in (first, second, third):
         assert not processes(f"sleep {number}")
 
 
-async def test_endless_output_is_stopped_and_bounded(machine: Machine, run: Runner) -> None:
+async def test_endless_output_is_stopped_and_bounded(machine: Machine, run: Any) -> None:
     (result,) = await run(machine, f"yes {unique()}", 1.0)
-    assert (result.state, result.stop) == (State.TIMED_OUT, "confirmed")
+    assert (result.outcome, result.kill) == (Outcome.TIMEOUT_CMD, Kill.CONFIRMED)
 
 
 async def test_a_cancel_ends_the_command_and_confirms_it(
     machine: Machine,
-    run: Runner,
+    run: Any,
     processes: Callable[[str], list[int]],
     comes_true: Callable[..., Any],
 ) -> None:
@@ -140,30 +112,30 @@ async def test_a_cancel_ends_the_command_and_confirms_it(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    result = run.batch.results[machine.name]
-    assert (result.state, result.stop) == (State.CANCELLED, "confirmed")
+    result = run.last.lines[machine.name]
+    assert (result.outcome, result.kill) == (Outcome.CANCELLED, Kill.CONFIRMED)
     assert not processes(f"sleep {number}")
 
 
 async def test_a_detached_child_that_holds_the_pipe_does_not_hang_the_run(
-    machine: Machine, run: Runner, processes: Callable[[str], list[int]]
+    machine: Machine, run: Any, processes: Callable[[str], list[int]]
 ) -> None:
     number = unique()
     (result,) = await run(machine, f"setsid sleep {number} & echo started")
     for pid in processes(f"sleep {number}"):
         os.kill(pid, 9)
-    assert result.state is State.SUCCEEDED and "detached child" in result.why
-    assert bytes(run.output[machine.name]) == b"started\n"
+    assert result.outcome is Outcome.OK and "detached child" in result.why
+    assert result.pipe_held and run.said(result) == b"started\n"
 
 
 async def test_a_detached_child_that_writes_without_end_does_not_either(
-    machine: Machine, run: Runner, processes: Callable[[str], list[int]]
+    machine: Machine, run: Any, processes: Callable[[str], list[int]]
 ) -> None:
     number = unique()
     (result,) = await run(machine, f"setsid yes {number} & sleep 0.1; exit 3")
     for pid in processes(f"yes {number}"):
         os.kill(pid, 9)
-    assert (result.state, result.status) == (State.FAILED, 3) and "detached child" in result.why
+    assert (result.outcome, result.exit_code) == (Outcome.NONZERO, 3) and "detached child" in result.why
 
 
 async def test_leaving_a_stream_ends_its_command(
@@ -182,24 +154,22 @@ async def test_leaving_a_stream_ends_its_command(
 
 
 async def test_cancelling_at_any_moment_leaves_nothing(
-    machine: Machine, pool: Pool, processes: Callable[[str], list[int]]
+    machine: Machine, pool: Pool, run: Any, processes: Callable[[str], list[int]]
 ) -> None:
     number = unique()
     await answer(pool, machine, "true", seconds=20)
     for milliseconds in (0, 1, 3, 10, 30, 60, 100):
-        run = Runner(pool)
         task = asyncio.create_task(run(machine, f"sleep {number}"))
         await asyncio.sleep(milliseconds / 1000)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        if run.batch.results:
-            assert run.batch.results[machine.name].stop in ("", "confirmed")
+        assert run.last.lines[machine.name].kill in (Kill.NOT_NEEDED, Kill.CONFIRMED)
     assert not processes(f"sleep {number}")
 
 
 async def test_a_connection_cut_in_the_middle_is_an_unknown_outcome_and_the_next_command_works(
-    sshd: Any, run: Runner, processes: Callable[[str], list[int]], comes_true: Callable[..., Any], tmp_path: Path
+    sshd: Any, run: Any, processes: Callable[[str], list[int]], comes_true: Callable[..., Any], tmp_path: Path
 ) -> None:
     number, log = unique(), tmp_path / "ran"
     task = asyncio.create_task(run(sshd.machine(), f"echo ran >> {log}; sleep {number}"))
@@ -208,14 +178,14 @@ async def test_a_connection_cut_in_the_middle_is_an_unknown_outcome_and_the_next
     (result,) = await task
     for pid in processes(f"sleep {number}"):
         os.kill(pid, 9)
-    assert result.state is State.UNKNOWN
+    assert result.outcome is Outcome.UNKNOWN_OUTCOME
     assert "lost after the command was sent" in result.why
     assert log.read_text() == "ran\n"
     (result,) = await run(sshd.machine(), "true")
-    assert result.state is State.SUCCEEDED
+    assert result.outcome is Outcome.OK
 
 
-async def test_one_connection_serves_all_and_a_dead_one_is_replaced_before_sending(sshd: Any, run: Runner) -> None:
+async def test_one_connection_serves_all_and_a_dead_one_is_replaced_before_sending(sshd: Any, run: Any) -> None:
     machine = sshd.machine()
     await run(machine, "true")
     link = await run.pool.link(machine)
@@ -223,10 +193,10 @@ async def test_one_connection_serves_all_and_a_dead_one_is_replaced_before_sendi
     assert await run.pool.link(machine) is link
     sshd.kill()
     (result,) = await run(machine, "true")
-    assert result.state is State.FAILED and "refused" in result.why.lower()
+    assert result.outcome is Outcome.UNREACHABLE and "refused" in result.why.lower()
     sshd.start()
     (result,) = await run(machine, "true")
-    assert result.state is State.SUCCEEDED
+    assert result.outcome is Outcome.OK
 
 
 async def test_an_unknown_host_key_is_refused_with_the_way_to_accept_it(sshd: Any, pool: Pool) -> None:
@@ -316,7 +286,7 @@ async def test_hashed_known_hosts_are_found(sshd: Any, pool: Pool) -> None:
     assert (await pool.link(sshd.machine())).alive
 
 
-async def test_silent_and_closed_ports_cost_no_more_than_the_timeout() -> None:
+async def test_silent_and_closed_ports_cost_no_more_than_the_timeout(runner: Callable[[Pool], Any]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         facts: dict[str, Any] = {"address": "127.0.0.1", "user": "x", "identities": ()}
         mute = Machine("config", "mute", port=silent.getsockname()[1], **facts)
@@ -324,26 +294,26 @@ async def test_silent_and_closed_ports_cost_no_more_than_the_timeout() -> None:
             port = probe.getsockname()[1]
         closed = Machine("config", "closed", port=port, **facts)
         async with Pool(connect_seconds=1.0).used() as pool:
-            run, started = Runner(pool), time.monotonic()
-            results = {result.machine.name: result for result in await run([mute, closed], "true")}
+            run, started = runner(pool), time.monotonic()
+            results = {result.host: result for result in await run([mute, closed], "true")}
         assert time.monotonic() - started < 4
         assert "no SSH within 1 s" in results["mute"].why
         assert "Connection refused" in results["closed"].why
-        assert {result.state for result in results.values()} == {State.FAILED}
+        assert results["mute"].outcome is Outcome.TIMEOUT_CONNECT
+        assert results["closed"].outcome is Outcome.UNREACHABLE
 
 
-async def test_an_unsupported_host_is_never_connected(run: Runner) -> None:
+async def test_an_unsupported_host_is_never_connected(run: Any) -> None:
     machine = Machine("ssh", "far", "203.0.113.1", unsupported="ProxyJump")
     (result,) = await run(machine, "true")
-    assert result.state is State.FAILED and "ProxyJump" in result.why
+    assert result.outcome is Outcome.UNREACHABLE and "ProxyJump" in result.why
 
 
-async def test_many_hosts_are_bounded_and_each_has_one_result(sshd: Any, pool: Pool) -> None:
+async def test_many_hosts_are_bounded_and_each_has_one_result(sshd: Any, run: Any) -> None:
     machines = [sshd.machine(name=f"web{n}") for n in range(12)]
-    run = Runner(pool)
     results = await run(machines, "true")
-    assert sorted(result.machine.name for result in results) == sorted(machine.name for machine in machines)
-    assert all(result.state is State.SUCCEEDED for result in results)
+    assert sorted(result.host for result in results) == sorted(machine.name for machine in machines)
+    assert all(result.outcome is Outcome.OK for result in results)
 
 
 async def test_an_answer_does_not_wait_for_ever_for_a_free_channel(machine: Machine, pool: Pool) -> None:
