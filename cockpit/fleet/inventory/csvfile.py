@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cockpit.fleet.inventory.files import contents
-from cockpit.fleet.inventory.said import Said, is_secret, parse_jump, paths
+from cockpit.fleet.inventory.said import Said, is_secret, parsed_jump, paths
 from cockpit.model import errors
 
 DELIMITERS = ",;\t"
@@ -44,7 +44,7 @@ def _transport(text: str) -> str:
 
 
 def _jump(text: str) -> str:
-    parse_jump(text)
+    parsed_jump(text)
     return text
 
 

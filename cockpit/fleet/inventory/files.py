@@ -47,9 +47,9 @@ def is_program(path: Path) -> bool:
 
 
 @contextmanager
-def malformed(path: Path) -> Iterator[None]:
-    """What is malformed within is so in this file."""
+def malformed(place: Path | str) -> Iterator[None]:
+    """What is malformed within is so in this place."""
     try:
         yield
     except errors.Malformed as error:
-        raise errors.Malformed(f"{path}: {error}") from error
+        raise errors.Malformed(f"{place}: {error}") from error

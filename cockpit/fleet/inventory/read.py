@@ -19,6 +19,7 @@ from cockpit.fleet.inventory.ansible.tree import Tree
 from cockpit.fleet.inventory.files import is_program, malformed
 from cockpit.fleet.inventory.said import Said
 from cockpit.fleet.inventory.said import machines as resolved
+from cockpit.fleet.inventory.ssh import Ssh
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.trust.knownhosts import stamp
 from cockpit.model import errors
@@ -33,11 +34,14 @@ _SUFFIXES = {
 _NAMES = frozenset({"hosts", "inventory"})
 
 
+Stamps = tuple[tuple[str, int, int], ...]
+
+
 class Contents(Struct, frozen=True):
     """What one source holds, and what would change when it changes."""
 
     machines: tuple[Machine, ...]
-    stamped: tuple[tuple[str, int, int], ...] = ()
+    stamped: Stamps = ()
     notes: tuple[str, ...] = ()
     """What of it was left out, a line each."""
     until: float | None = None
@@ -80,7 +84,7 @@ def kind_of(entry: str) -> tuple[str, str]:
 async def read(fleet: settings.Fleet, source: str) -> Contents:
     """One source as it is now. Raises model.errors."""
     if source == CONFIG:
-        return Contents(resolved(tomlfile.said(fleet.hosts), source, fleet))
+        return await asyncio.to_thread(_configured, fleet)
     try:
         kind, place = await asyncio.to_thread(kind_of, source)
         match kind:
@@ -95,6 +99,11 @@ async def read(fleet: settings.Fleet, source: str) -> Contents:
         raise errors.Denied(f"cannot read {error.filename or source}: {error.strerror}") from error
 
 
+def _configured(fleet: settings.Fleet) -> Contents:
+    with malformed("fleet.hosts"):
+        return Contents(resolved(tomlfile.said(fleet.hosts), CONFIG, fleet, Ssh("none")))
+
+
 def _file(kind: str, path: Path, fleet: settings.Fleet, source: str) -> Contents:
     if kind == "ssh_config":
         found, files = sshconfig.read(path, source)
@@ -102,22 +111,33 @@ def _file(kind: str, path: Path, fleet: settings.Fleet, source: str) -> Contents
         return Contents(marked, stamp(files))
     stamped = stamp([str(path)])
     with malformed(path):
-        said = tomlfile.read(path) if kind == "toml" else csvfile.read(path)
-        return Contents(_machines(said, fleet, source), stamped)
+        if kind == "toml":
+            return Contents(resolved(tomlfile.read(path), source, fleet, Ssh("none")), stamped)
+        return _completed(csvfile.read(path), fleet, source, stamped)
+
+
+def _completed(
+    said: Iterable[Said], fleet: settings.Fleet, source: str, stamped: Stamps, notes: tuple[str, ...] = ()
+) -> Contents:
+    """With what ssh_config says of these hosts."""
+    ssh = Ssh()
+    found = resolved(said, source, fleet, ssh)
+    return Contents(found, (*stamped, *stamp(ssh.watched)), notes)
 
 
 async def _printed(arguments: list[str], fleet: settings.Fleet, source: str) -> Contents:
     said = await command.output(arguments)
-    return await asyncio.to_thread(_listed, said, arguments[0], fleet, source)
+    contents = await asyncio.to_thread(_listed, said, arguments[0], fleet, source)
+    return replace(contents, until=time.monotonic() + COMMAND_SECONDS)
 
 
 def _listed(said: bytes, program: str, fleet: settings.Fleet, source: str) -> Contents:
     tree = Tree()
-    with malformed(Path(program)):
+    with malformed(program):
         read_listing(said, tree)
         tree.settle()
-        found = _machines(machines.hosts(tree, tree.variables({}, {})), fleet, source, named_jumps=False)
-    return Contents(found, notes=tuple(tree.notes), until=time.monotonic() + COMMAND_SECONDS)
+        hosts = machines.hosts(tree, tree.variables({}, {}))
+        return _completed(hosts, fleet, source, (), tuple(tree.notes))
 
 
 async def _ansible(path: Path, fleet: settings.Fleet, source: str) -> Contents:
@@ -130,11 +150,5 @@ async def _ansible(path: Path, fleet: settings.Fleet, source: str) -> Contents:
 def _folder(path: Path, printed: dict[Path, bytes], fleet: settings.Fleet, source: str) -> Contents:
     reading = folder.Reading(path, printed)
     with malformed(path):
-        said = machines.hosts(reading.tree, reading.variables)
-        return Contents(_machines(said, fleet, source, named_jumps=False), reading.stamped, reading.notes)
-
-
-def _machines(
-    said: Iterable[Said], fleet: settings.Fleet, source: str, *, named_jumps: bool = True
-) -> tuple[Machine, ...]:
-    return resolved(said, source, fleet, named_jumps=named_jumps)
+        hosts = machines.hosts(reading.tree, reading.variables)
+        return _completed(hosts, fleet, source, reading.stamped, reading.notes)

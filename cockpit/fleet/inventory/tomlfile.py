@@ -25,8 +25,10 @@ def read(path: Path) -> list[Said]:
     """Blocking. Raises model.errors."""
     try:
         return list(said(msgspec.convert(tomllib.loads(contents(path)), File).hosts))
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise errors.Malformed(str(error)) from error
+    except RecursionError as error:
+        raise errors.Malformed("its arrays are nested too deep") from error
 
 
 def said(hosts: Iterable[settings.Host]) -> Iterator[Said]:

@@ -6,14 +6,15 @@ template or a vaulted value decides how to connect, the host is listed and not c
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Literal
 
-from cockpit.fleet.inventory.ansible.sshargs import first_wins, understood
+from cockpit.fleet.inventory.ansible.sshargs import arguments, quoted
 from cockpit.fleet.inventory.ansible.tree import ALL, UNGROUPED, Tree, Vars
 from cockpit.fleet.inventory.ansible.values import Vaulted, scalar, templated
-from cockpit.fleet.inventory.said import Said, is_secret, parse_jump, paths
+from cockpit.fleet.inventory.said import Said, is_secret
 from cockpit.model import errors
 
 _SSH = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh", "libssh", "ansible.builtin.ssh"})
@@ -63,16 +64,20 @@ def _host(name: str, own: Vars, roles: tuple[str, ...], labels: tuple[tuple[str,
         what = "the vaulted value" if isinstance(own[hidden[0]], Vaulted) else "the template"
         unsupported = f"{what} of {hidden[0]}"
         own = {word: value for word, value in own.items() if word not in hidden}
-    given, dropped = _given(name, own)
+    calls = [arguments(_text(name, own, word) or "") for word in _ARGUMENTS]
+    for call in calls:
+        notes += call.notes
     return Said(
         name=name,
+        address=_either(name, own, "host"),
+        options=(*calls[0].options, *_named(name, own), *calls[1].options, *calls[2].options),
+        config=next((call.config for call in reversed(calls) if call.config), ""),
         roles=roles,
         env=scalar(own.get("env")) or "",
         labels=labels,
         transport=transport,
         unsupported=unsupported,
-        notes=(*notes, *dropped),
-        **given,
+        notes=tuple(notes),
     )
 
 
@@ -88,36 +93,16 @@ def _transport(own: Vars) -> tuple[Literal["ssh", "local"], str]:
             return "ssh", f"ansible_connection {other}"
 
 
-def _given(name: str, own: Vars) -> tuple[dict[str, Any], list[str]]:
-    """Fields of Said in the order in which ansible lets them win, and what is not honoured."""
-    notes: list[str] = []
-    parts: list[dict[str, Any]] = [{} for _ in _ARGUMENTS]
-    for place, word in enumerate(_ARGUMENTS):
-        parts[place], dropped = understood(_text(name, own, word) or "")
-        notes += dropped
-    given = first_wins([parts[0], _named(name, own), *parts[1:]])
-    if "jump" in given:
-        try:
-            parse_jump(given["jump"])
-        except errors.Malformed as error:
-            raise errors.Malformed(f"the host {name!r}: {error}") from error
-    return given, notes
+def _named(name: str, own: Vars) -> Iterator[str]:
+    """The options that ansible makes of variables of their own."""
+    for option, word in (("Port", "port"), ("IdentityFile", "private_key_file"), ("User", "user")):
+        if value := _either(name, own, word):
+            yield f"{option} {quoted(os.path.expanduser(value) if word == 'private_key_file' else value)}"
 
 
-def _named(name: str, own: Vars) -> dict[str, Any]:
-    """What variables of their own say; the one with ssh in its name wins, as in the plugin."""
-    given: dict[str, Any] = {}
-    for field, word in (("address", "host"), ("user", "user"), ("port", "port"), ("identities", "private_key_file")):
-        text = _text(name, own, f"ansible_ssh_{word}") or _text(name, own, f"ansible_{word}")
-        if text:
-            given[field] = text
-    if "port" in given:
-        if not re.fullmatch(r"[0-9]{1,5}", given["port"]):
-            raise errors.Malformed(f"the port of the host {name!r} is {given['port']!r}; write a number")
-        given["port"] = int(given["port"])
-    if "identities" in given:
-        given["identities"] = paths([given["identities"]])
-    return given
+def _either(name: str, own: Vars, word: str) -> str | None:
+    """The variable with ssh in its name wins, as in the plugin."""
+    return _text(name, own, f"ansible_ssh_{word}") or _text(name, own, f"ansible_{word}") or None
 
 
 def _text(name: str, own: Vars, word: str) -> str | None:

@@ -1,100 +1,89 @@
-"""The options that ansible gives to ssh (ansible_ssh_common_args and the like), as far as they say where and how to
-connect; see ssh(1)."""
+"""The arguments that ansible gives to ssh (ansible_ssh_common_args and the like), as options of ssh_config; ssh(1)."""
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from cockpit.fleet.inventory.said import paths
+from msgspec import Struct
 
-_FLAGS = frozenset("46AaCfGgKkMNnqsTtVvXxYy")
-"""Options without a value; all of them leave open where and how to connect."""
-_PROXIES = frozenset({"jump", "proxy_command"})
-_LETTERS = {"p": "port", "l": "user", "i": "identityfile", "J": "proxyjump"}
-_QUIET = re.compile(r"control\w+|serveralive\w+|forward\w+|compression|loglevel|tcpkeepalive|batchmode|requesttty")
-"""Options of -o that leave it open, too."""
+_QUIET = frozenset("fGgMNnqsTtVvXxYy")
+"""Flags that leave open where and how to connect."""
+_FLAGS = {
+    "4": "AddressFamily inet",
+    "6": "AddressFamily inet6",
+    "A": "ForwardAgent yes",
+    "a": "ForwardAgent no",
+    "C": "Compression yes",
+    "K": "GSSAPIAuthentication yes",
+    "k": "GSSAPIDelegateCredentials no",
+}
+_VALUES = {
+    "B": "BindInterface",
+    "b": "BindAddress",
+    "c": "Ciphers",
+    "i": "IdentityFile",
+    "I": "PKCS11Provider",
+    "l": "User",
+    "m": "MACs",
+    "p": "Port",
+    "S": "ControlPath",
+}
 
 
-def understood(text: str) -> tuple[dict[str, Any], list[str]]:
-    """Fields of Said, and a note for each option that is not honoured."""
+class Arguments(Struct, frozen=True):
+    """What a list of arguments asks of ssh."""
+
+    options: tuple[str, ...] = ()
+    """As `-o` takes them."""
+    config: str = ""
+    """Of `-F`."""
+    notes: tuple[str, ...] = ()
+    """Arguments that are not understood."""
+
+
+def arguments(text: str) -> Arguments:
+    """As a shell would split them, and ssh would take them."""
     try:
         words = shlex.split(text)
     except ValueError:
-        return {}, ["its ssh arguments have a quote without its pair, so none is honoured"]
-    parts: list[dict[str, Any]] = []
+        return Arguments(notes=("its ssh arguments have a quote without its pair, so none is honoured",))
+    options: list[str] = []
     notes: list[str] = []
-    for keyword, value, written in _options(words):
-        fields = _fields(keyword, value) if value else None
-        if fields is not None:
-            parts.append(fields)
-        elif not _QUIET.fullmatch(keyword):
-            notes.append(f"{written} is not honoured")
-    return first_wins(parts), notes
+    config = ""
+    for letter, value in _parts(words):
+        match letter:
+            case "o":
+                options.append(value)
+            case "J":
+                options.append(f"ProxyJump {value}")
+            case "F":
+                config = value
+            case _ if letter in _VALUES:
+                options.append(f"{_VALUES[letter]} {quoted(value)}")
+            case _ if letter in _FLAGS:
+                options.append(_FLAGS[letter])
+            case _ if letter not in _QUIET:
+                notes.append(f"ssh {f'-{letter} ' if letter else ''}{value}".rstrip() + " is not honoured")
+    return Arguments(tuple(options), config, tuple(notes))
 
 
-def first_wins(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Of two equal fields ssh takes the first; identities add up; a jump and a proxy command are one field."""
-    said: dict[str, Any] = {}
-    for part in parts:
-        identities = said.get("identities", ()) + part.get("identities", ())
-        behind = bool(said.keys() & _PROXIES)
-        said = {field: value for field, value in part.items() if not (behind and field in _PROXIES)} | said
-        if identities:
-            said["identities"] = identities
-    return said
+def quoted(value: str) -> str:
+    """As one word of ssh_config."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _options(words: list[str]) -> Iterator[tuple[str, str, str]]:
-    """(keyword in lower case, value, as people know the option)"""
+def _parts(words: list[str]) -> Iterator[tuple[str, str]]:
+    """(letter, value); the letter is "" for a word that is no option."""
     waiting = iter(words)
     for word in waiting:
         if len(word) < 2 or word[0] != "-":
-            yield "", "", word
+            yield "", word
             continue
-        while len(word) > 2 and word[1] in _FLAGS:
-            word = "-" + word[2:]
-        letter = word[1]
-        if letter in _FLAGS:
-            continue
-        value = word[2:] or next(waiting, "")
-        if letter != "o":
-            yield _LETTERS.get(letter, ""), value, f"ssh -{letter} {value}"
-            continue
-        found = re.fullmatch(r"\s*(\w+)\s*[=\s]\s*(.*)", value, re.DOTALL)
-        if found is None:
-            yield "", "", value
-        else:
-            yield found[1].lower(), found[2].strip('"'), f"{found[1]} {found[2]}"
-
-
-def _fields(keyword: str, value: str) -> dict[str, Any] | None:
-    """What an option says; None: it is not understood."""
-    match keyword:
-        case "port" if value.isdecimal() and value.isascii() and len(value) < 6:
-            return {"port": int(value)}
-        case "user":
-            return {"user": value}
-        case "hostname" if "%" not in value:
-            return {"address": value}
-        case "identityfile" if "%" not in value:
-            return {"identities": paths([value])}
-        case "certificatefile" if "%" not in value:
-            return {"certificates": paths([value])}
-        case "userknownhostsfile" if "%" not in value and value != "/dev/null":
-            return {"known_hosts": paths(value.split())}
-        case "identitiesonly" if value in ("yes", "no"):
-            return {"identities_only": value == "yes"}
-        case "hostkeyalias":
-            return {"host_key_alias": value}
-        case "stricthostkeychecking" if value in ("yes", "ask", "accept-new"):
-            return {"unknown_keys": "accept" if value == "accept-new" else "ask"}
-        case "connecttimeout" if value.isdecimal() and value.isascii() and int(value[:6]) > 0:
-            return {"connect_seconds": float(value[:6])}
-        case "proxyjump":
-            return {"jump": value}
-        case "proxycommand":
-            return {"proxy_command": value}
-    return None
+        while len(word) > 1:
+            letter, word = word[1], "-" + word[2:]
+            if letter in _FLAGS or letter in _QUIET:
+                yield letter, ""
+                continue
+            yield letter, word[1:] or next(waiting, "")
+            break

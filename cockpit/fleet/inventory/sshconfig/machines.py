@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from cockpit.fleet.inventory.sshconfig.directives import DIRECTIVES, Directive
 from cockpit.fleet.inventory.sshconfig.jumps import Hop, hops
 from cockpit.fleet.inventory.sshconfig.outside import Outside
-from cockpit.fleet.inventory.sshconfig.parse import Parsed
+from cockpit.fleet.inventory.sshconfig.parse import Parsed, Segment
 from cockpit.fleet.inventory.sshconfig.resolve import DEFAULT_PORT, Resolved, resolve
 from cockpit.fleet.inventory.sshconfig.tokens import CLIENT, PROXY, Local, Tokens, Unusable, expand, whole
 from cockpit.fleet.inventory.sshconfig.values import Value
@@ -29,6 +29,7 @@ _LACKING = {each.keyword: each for each in DIRECTIVES.values() if each.use in ("
 USUAL_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 AGENT = "SSH_AUTH_SOCK"
 YES = ("yes",)
+NOTHING = Segment(())
 
 
 class Machines:
@@ -50,21 +51,27 @@ class Machines:
         with ThreadPoolExecutor(ASKING, "ssh_config") as threads:
             return list(threads.map(self.machine, names))
 
-    def machine(self, name: str) -> Machine:
-        """One machine. Where ssh would refuse, or cockpit cannot, `unsupported` says why."""
-        return self._machine(Hop(name), (), ())
+    def machine(self, name: str, given: Segment = NOTHING) -> Machine:
+        """One machine, as ssh with these options. Where ssh would refuse, or cockpit cannot, `unsupported` says why."""
+        return self._machine(Hop(name), (), (), given)
 
-    def _machine(self, hop: Hop, before: tuple[Hop, ...], users: tuple[Hop, ...]) -> Machine:
-        """`before`: the hops to go through, as they are given. `users`: whose first hop this is, and so on."""
-        preset: dict[str, Value] = {}
-        if hop.user:
-            preset["user"] = (hop.user,)
-        if hop.port:
-            preset["port"] = (hop.port,)
-        if before:
-            preset["proxy"] = ("proxyjump", ",".join(map(str, before)))
+    def _machine(
+        self, hop: Hop, before: tuple[Hop, ...], users: tuple[Hop, ...], given: Segment | None = None
+    ) -> Machine:
+        """`before`: the hops to go through, as they are given. `users`: whose first hop this is, and so on.
+
+        ssh gives its own options to no hop.
+        """
+        if given is None:
+            given = Segment(())
+            if hop.user:
+                given.first["user"] = (hop.user,)
+            if hop.port:
+                given.first["port"] = (hop.port,)
+            if before:
+                given.first["proxy"] = ("proxyjump", ",".join(map(str, before)))
         try:
-            resolved = resolve(self._parsed, hop.host, self._here, self._outside, preset)
+            resolved = resolve(self._parsed, hop.host, self._here, self._outside, given)
         except Unusable as error:
             return Machine(self._source, hop.host, hop.host, unsupported=str(error))
         port, user = int(resolved.one("port", DEFAULT_PORT)), resolved.one("user", self._local.user)

@@ -7,7 +7,9 @@ import grp
 import os
 import pwd
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -63,7 +65,7 @@ class Parsed:
     """Whether hosts depend on commands or on DNS: each takes time that is not ours."""
 
 
-def parse(path: Path, local: Local) -> Parsed:
+def parse(path: Path, local: Local, *, must_exist: bool = True) -> Parsed:
     """Read a configuration as `ssh -F` does; the user's own one as ssh does without -F, with the system's after it.
 
     Does file I/O: call it in a thread. Raises model.errors.
@@ -71,12 +73,36 @@ def parse(path: Path, local: Local) -> Parsed:
     parser = _Parser(local)
     own = Path(local.home, USER_CONFIG)
     default = path == own or (path.is_file() and own.is_file() and path.samefile(own))
-    if not parser.file(str(path), (), 0, checked=default):
+    if not parser.file(str(path), (), 0, checked=default) and must_exist:
         raise errors.NotFound(f"{path} does not exist; remove it from fleet.inventories or create it")
     if default:
         parser.system = True
         parser.file(SYSTEM_CONFIG, (), 0, checked=False)
     return parser.parsed
+
+
+def command_line(options: Iterable[str]) -> Segment:
+    """What `ssh -o` is given, an option each, to come before any configuration. Raises ValueError with the reason."""
+    segment = Segment(())
+    for option in options:
+        for keyword, value in _option(option):
+            _add(segment, keyword, value)
+    return segment
+
+
+@lru_cache(maxsize=4096)
+def _option(text: str) -> tuple[tuple[str, Value], ...]:
+    parts = lines.split(text)
+    if parts is None:
+        return ()
+    keyword, rest, arguments = parts
+    directive = DIRECTIVES.get(keyword.lower())
+    if directive is None:
+        raise ValueError(f"{keyword} is unknown")
+    try:
+        return ((directive.keyword, directive.read(arguments, rest)),)
+    except ValueError as error:
+        raise ValueError(f"{directive.title} {error}") from error
 
 
 class _Parser:

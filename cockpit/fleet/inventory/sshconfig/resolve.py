@@ -72,13 +72,14 @@ class Resolved:
         return self._tokens
 
 
-def resolve(parsed: Parsed, name: str, here: Tokens, outside: Outside, preset: dict[str, Value]) -> Resolved:
-    """What ssh would do for `name`, with `preset` as if from its command line.
+def resolve(parsed: Parsed, name: str, here: Tokens, outside: Outside, given: Segment) -> Resolved:
+    """What ssh would do for `name`, with what is `given` as if on its command line.
 
     Runs the commands of `Match exec` and asks DNS where the configuration wants it: call it in a thread.
     Raises tokens.Unusable where ssh would refuse.
     """
-    walk = _Walk(parsed, name, here, outside, dict(preset))
+    walk = _Walk(parsed, name, here, outside)
+    walk.take(given)
     walk.run(name, final=False)
     values = walk.values
     host = expand(values["hostname"][0], {"h": name}, HOSTNAME) if "hostname" in values else name
@@ -101,9 +102,9 @@ class _Walk:
 
     __slots__ = ("_final", "_held", "_host", "here", "name", "notes", "outside", "parsed", "several", "values")
 
-    def __init__(self, parsed: Parsed, name: str, here: Tokens, outside: Outside, values: dict[str, Value]) -> None:
+    def __init__(self, parsed: Parsed, name: str, here: Tokens, outside: Outside) -> None:
         self.parsed, self.name, self.here, self.outside = parsed, name, here, outside
-        self.values = values
+        self.values: dict[str, Value] = {}
         self.several: dict[str, list[str]] = {}
         self.notes: list[str] = []
 
@@ -119,7 +120,7 @@ class _Walk:
         for number in numbers:
             segment = segments[number]
             if not segment.given or all(map(self._holds, segment.given)):
-                self._take(segment)
+                self.take(segment)
 
     def _holds(self, condition: Condition) -> bool:
         held = self._held.get(id(condition))
@@ -132,7 +133,8 @@ class _Walk:
         asked = Asked(self.name, self._host, self.values, self.here, self.outside, self._final, self.notes)
         return all(holds(criterion, asked, block.where) for criterion in block.criteria)
 
-    def _take(self, segment: Segment) -> None:
+    def take(self, segment: Segment) -> None:
+        """What is not set yet; ssh, too, keeps the first of two values."""
         if segment.note and not self._ignored(segment.unless) and segment.note not in self.notes:
             self.notes.append(segment.note)
         self.values = {**segment.first, **self.values} if self.values else segment.first.copy()
