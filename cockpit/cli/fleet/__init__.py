@@ -11,6 +11,9 @@ SUBCOMMANDS = {
     "exec": "Run a command on many hosts.",
     "runs": "What was run, what came of it, and once more.",
     "shell": "Open a shell on a host, or the same keystrokes to several.",
+    "put": "Put files and folders on many hosts.",
+    "get": "Get a file or a folder from many hosts.",
+    "sync": "Make a folder on many hosts like one here.",
 }
 
 
