@@ -8,6 +8,7 @@ from cockpit.fleet import host as states
 from cockpit.fleet.actions import actions
 from cockpit.fleet.adapter import FleetAdapter
 from cockpit.fleet.columns import COLUMNS, search
+from cockpit.fleet.files.actions import file_actions
 from cockpit.fleet.host import Host
 from cockpit.fleet.report import report
 from cockpit.fleet.roster import Roster
@@ -39,7 +40,7 @@ def build(settings: Settings, *, roster: Roster | None = None) -> Pane[Host]:
         target=_target,
         search=search,
         subject=lambda host: host.name,
-        actions=actions(known),
+        actions=(*actions(known), *file_actions(known)),
         views=views(known),
         pending=lambda host: host.state == states.CONNECTING,
         notes=(fleet.note,) if fleet.note else (),
