@@ -144,7 +144,8 @@ def _last(key: str, last: str) -> str:
         name = _NAMES.get(name, name)
     else:
         name = _ALIASES.get(last.lower(), last.lower())
-    if name not in _WORDS and not _is_character_name(name):
+    is_key = bool(name) if len(last) == 1 else name in _WORDS or _is_character_name(name)
+    if not is_key:
         raise BadKey(f"{key!r} is not a key; write a character, or a name such as escape, enter, pageup, f5")
     return name
 
