@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cockpit.session.pane import Drill, Pane
     from cockpit.tasks.action import Action
 
-Place: TypeAlias = Literal["main", "table", "grid", "lines", "tasks", "pane"]
+Place: TypeAlias = Literal["main", "table", "grid", "lines", "tasks", "pane", "run", "runs", "output"]
 
 
 class Command(Struct, frozen=True):
@@ -32,6 +32,8 @@ class Command(Struct, frozen=True):
     """The pane it belongs to, where `place` is "pane"."""
     shown: bool = True
     """Listed in the palette and after `:`; what only moves the cursor is not."""
+    changes: bool = False
+    """Read-only mode removes it, as it does actions."""
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -95,10 +97,28 @@ COMMANDS: tuple[Command, ...] = (
     Command("lines.left", "left", "Scroll left", "To the left", "lines", shown=False),
     Command("lines.right", "right", "Scroll right", "To the right", "lines", shown=False),
     Command("tasks.cancel", "x", "Cancel the task", "Stop the task and its work elsewhere", "tasks", shown=False),
+    Command("run.view_1", "1", "Hosts", "A row a host", "run", shown=False),
+    Command("run.view_2", "2", "Groups", "Hosts with the same output together, odd ones first", "run", shown=False),
+    Command("run.view_3", "3", "Side by side", "The output of the marked hosts in columns", "run", shown=False),
+    Command("run.next", "tab", "Next part", "To the next part of the view: a diff, a column", "run", shown=False),
+    Command("run.output", "l", "Output", "The output of the host, following while it runs", "run"),
+    Command("run.describe", "d", "Describe", "How the host ended, and how long each phase took", "run"),
+    Command("run.failures", "f", "Failures only", "Only the hosts that failed, or all again", "run"),
+    Command("run.find", "s", "Search all output", "Find a text in the output of every host", "run"),
+    Command("run.save", "S", "Save", "Write the results to a file: text, JSON or Markdown", "run"),
+    Command("run.pause", "p", "Pause or resume", "Begin no more hosts; those that run go on", "run"),
+    Command("run.abort", "x", "Abort", "Begin no more hosts and end what runs, confirmed", "run"),
+    Command("run.rerun", "X", "Run again", "On the marked hosts, else where it failed", "run", changes=True),
+    Command("run.quota", "R", "Raise the quota", "Let the hosts go on that wait because too much was kept", "run"),
+    Command("runs.rerun", "X", "Run again", "The run under the cursor, where it failed", "runs", changes=True),
+    Command("output.next_host", "]", "Next host", "The output of the next host", "output", shown=False),
+    Command("output.previous_host", "[", "Previous host", "The output of the host before", "output", shown=False),
+    Command("output.other", "tab", "Other stream", "Between stdout and stderr", "output", shown=False),
 )
 GRID_PANES = frozenset({"metrics"})
 """Panes that show panels instead of rows."""
 OWN: tuple[Command, ...] = (
+    Command("fleet.runs", "h", "Past runs", "The commands that were run, and what came of them", "pane", "fleet"),
     Command("metrics.explore", "e", "Explore", "Type a PromQL query and see it at once", "pane", "metrics"),
 )
 """Commands of one pane that are neither a view nor an action."""
@@ -225,7 +245,8 @@ def problems(panes: Mapping[str, Pane[Any]], keys: Mapping[str, str]) -> list[st
 def clashes(panes: Mapping[str, Pane[Any]], keys: Mapping[str, str]) -> list[str]:
     """Two bindings on one key in the same pane, a line each.
 
-    A pane's default key hides the app's on purpose; a key that the user chose hides nothing silently.
+    The default key of a pane, or of a screen, hides the app's on purpose; a key that the user chose hides nothing
+    silently.
     """
     names = bound(panes, keys)
     every = commands(panes)
@@ -239,20 +260,24 @@ def clashes(panes: Mapping[str, Pane[Any]], keys: Mapping[str, str]) -> list[str
                 found += _clashing([command for command in every if command.pane == pane], around, names, keys)
     for place in ("lines", "tasks"):
         found += _clashing([], [command for command in every if command.place == place], names, keys)
+    for screen, below in (("run", {"main", "table"}), ("runs", {"main", "table"}), ("output", {"lines"})):
+        own = [command for command in every if command.place == screen]
+        found += _clashing(own, [command for command in every if command.place in below], names, keys)
     return list(dict.fromkeys(found))
 
 
 def _clashing(
-    own: Iterable[Command], app: Iterable[Command], names: Mapping[str, tuple[str, ...]], keys: Mapping[str, str]
+    own: Iterable[Command], around: Iterable[Command], names: Mapping[str, tuple[str, ...]], keys: Mapping[str, str]
 ) -> list[str]:
     found: list[str] = []
+    own = list(own)
     by_key: dict[str, Command] = {}
-    for command in (*own, *app):
+    for command in (*own, *around):
         for key in names[command.id]:
             other = by_key.setdefault(key, command)
             if other is command:
                 continue
-            hidden_on_purpose = other.place == "pane" and command.place != "pane"
+            hidden_on_purpose = other in own and command not in own
             if hidden_on_purpose and other.id not in keys and command.id not in keys:
                 continue
             found.append(f"keys: {key!r} is bound to both {other.id!r} and {command.id!r}")

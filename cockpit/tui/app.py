@@ -20,7 +20,7 @@ from cockpit.config.places import config_dir
 from cockpit.config.settings import Settings
 from cockpit.model.changes import Delta
 from cockpit.model.printable import printable
-from cockpit.tasks.action import Action, State
+from cockpit.tasks.action import State
 from cockpit.tui import state, themes
 from cockpit.tui.keymap import Keymap
 from cockpit.tui.panes.fleet import FleetPane
@@ -148,16 +148,18 @@ class Cockpit(QuietCrash[int]):
         self.notify(text, severity="information" if record.state in ENDED_WELL else "error", timeout=6)
         self.alarm(text)
 
-    def started(self, task_id: str, action: Action[Any]) -> None:
-        """A task was submitted: show its output at once where it was asked to say something."""
-        if action.inputs:
-            from cockpit.tui.screens.tasks import open_output
+    def started(self, session: Session, task_id: str, title: str, *, shown: bool) -> None:
+        """A task was submitted: show it at once where its domain has a screen for it, or its output is wanted."""
+        from cockpit.tui.screens.live import own_screen
+        from cockpit.tui.screens.tasks import OutputScreen
 
-            session = self._runner.session
-            if session is not None:
-                open_output(self, session.tasks, task_id)
+        screen = own_screen(session, task_id)
+        if screen is None and shown:
+            screen = OutputScreen(session.tasks, session.tasks.records[task_id])
+        if screen is not None:
+            self.push_screen(screen)
         else:
-            self.notify(f"{action.title} started; {self.keymap.shown('app.tasks')} shows it", timeout=3)
+            self.notify(f"{title} started; {self.keymap.shown('app.tasks')} shows it", timeout=3)
 
     def pane_state(self, title: str, word: str) -> None:
         """A pane's source has changed its state."""

@@ -77,14 +77,20 @@ class Deeds:
         if why := why_not(frame.pane, action, items):
             return self._refuse(f"{action.title}: {why}")
         job = await self._bound(frame.pane, action, items)
-        if job is None or not await self._confirmed(action, job):
-            return None
+        if job is not None:
+            await self.submit(job, action.title, shown=bool(action.inputs))
+        return None
+
+    async def submit(self, job: Job, verb: str, *, shown: bool = True) -> None:
+        """Ask where it must be asked, then do it. `shown`: what it says is wanted on the screen at once."""
+        if not await self._confirmed(job, verb):
+            return
         try:
             task = self._session.tasks.submit(job)
         except SourceError as error:
-            return self._refuse(f"{action.title}: {error}")
-        self._app.started(task.id, action)
-        return None
+            self._refuse(f"{verb}: {error}")
+            return
+        self._app.started(self._session, task.id, verb, shown=shown)
 
     async def _bound(self, pane: Pane[Any], action: Action[Any], items: Sequence[Any]) -> Job | None:
         """The job of these very items, whatever comes and goes while the dialogs are open."""
@@ -102,10 +108,10 @@ class Deeds:
             self._refuse(f"{action.title}: {error}")
             return None
 
-    async def _confirmed(self, action: Action[Any], job: Job) -> bool:
+    async def _confirmed(self, job: Job, verb: str) -> bool:
         from cockpit.tui.screens.confirm import ConfirmScreen, asks
 
-        return not asks(job) or await self._app.push_screen_wait(ConfirmScreen(job, verb=action.title))
+        return not asks(job) or await self._app.push_screen_wait(ConfirmScreen(job, verb=verb))
 
     def _refuse(self, why: str) -> None:
         self._app.notify(why, severity="warning")

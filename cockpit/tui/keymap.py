@@ -60,7 +60,11 @@ class Keymap:
             for command in catalogue.commands(self._panes)
             if command.place == "pane" and command.pane == pane and self._allowed(command)
         ]
-        return own + [command for command in catalogue.COMMANDS if command.place != "pane"]
+        return own + [
+            command
+            for command in catalogue.COMMANDS
+            if command.place != "pane" and not (command.changes and self.read_only)
+        ]
 
     def bindings(self, places: Iterable[str], pane: str = "") -> list[Binding]:
         """Bindings for the commands of these places; the textual action is the rest of the id."""

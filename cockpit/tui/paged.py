@@ -29,8 +29,6 @@ class Shape(Struct, frozen=True):
     rows: int
     cells: int
     wrap: bool
-    beyond: bool = False
-    """It may begin below the last full page: there is nothing under the text then."""
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -82,14 +80,6 @@ class PagedFile:
 
         return await self._do(look)
 
-    async def count(self) -> int:
-        """Lines in all."""
-        return await self._do(self._pages.count)
-
-    async def begin(self, offset: int) -> int:
-        """Where the line begins that a byte is in."""
-        return await self._do(lambda: self._pages.begin(offset))
-
     async def head(self, most_bytes: int) -> bytes | None:
         """All of it, or None when it is longer."""
         return await self._do(lambda: self._pages.read(0, most_bytes) if self._pages.size() <= most_bytes else None)
@@ -136,8 +126,7 @@ def page(pages: Pages, at: Place, by: int, shape: Shape, *, end: bool = False) -
     """See PagedFile.page. Blocks."""
     size = pages.size()
     last = _last(pages, size, shape)
-    moved = last if end else _moved(pages, at, by, size, shape)
-    top = moved if shape.beyond else min(moved, last)
+    top = last if end else min(_moved(pages, at, by, size, shape), last)
     rows = tuple(islice(_down(pages, top, size, shape), shape.rows + 1))
     after = rows[-1].line if len(rows) > shape.rows else size
     return Page(top, rows[: shape.rows], size, after, top >= last)

@@ -137,20 +137,6 @@ class Pages:
                 self._marks.append((offset, count))
         return None
 
-    def count(self) -> int:
-        """Lines in all, an unfinished last one too."""
-        end = self.size()
-        offset, count = self._marks[-1]
-        while offset < end:
-            block = self.read(offset, COUNT_BLOCK)
-            if not block:
-                break
-            count += block.count(b"\n")
-            offset += len(block)
-            if len(block) == COUNT_BLOCK:
-                self._marks.append((offset, count))
-        return count + (end > 0 and self.read(end - 1, 1) != b"\n")
-
 
 def _folded(data: bytes, fold: bool) -> bytes:
     return data.lower() if fold else data

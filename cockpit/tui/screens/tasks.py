@@ -71,7 +71,12 @@ class TasksScreen(TableScreen[TaskRecord]):
     def _activated(self) -> None:
         record = self.table.current()
         if record is not None:
-            self.app.push_screen(OutputScreen(self._tasks, record))
+            begin(self, partial(self._open, record), group="open", exclusive=True)
+
+    async def _open(self, record: TaskRecord) -> None:
+        from cockpit.tui.screens.live import screen_of
+
+        self.app.push_screen(await screen_of(self._session, record))
 
 
 class OutputScreen(LinesScreen):
@@ -117,8 +122,3 @@ def _outcome(record: TaskRecord) -> Piece:
     why = f": {record.why}" if record.why else ""
     tone = STATE_TONES[record.state]
     return Piece(f"{GLYPHS[tone]} {record.state.replace('_', ' ')}{done}{why}", tone.value)
-
-
-def open_output(app: App[Any], tasks: TaskManager, task_id: str) -> None:
-    """Show the output of a task that has just been submitted."""
-    app.push_screen(OutputScreen(tasks, tasks.records[task_id]))

@@ -16,16 +16,14 @@ from cockpit.tui.widgets.span_lines import SpanLines, Spans, cut, searched, styl
 class FileView(SpanLines):
     """Tell it with `look` that the file may have grown. What is asked while a page is being read is asked together."""
 
-    def __init__(
-        self, file: PagedFile, *, follow: bool = False, tone: str = "", beyond: bool = False, id: str | None = None
-    ) -> None:
-        """`tone` is the style of all text, one of STYLES. `beyond`: see Shape."""
+    def __init__(self, file: PagedFile, *, follow: bool = False, tone: str = "", id: str | None = None) -> None:
+        """`tone` is the style of all text, one of STYLES."""
         super().__init__(id=id)
         self.file = file
         self.following = follow
         self.ended = False
         """It does not grow any more."""
-        self._tone, self._beyond = tone, beyond
+        self._tone = tone
         self._page: Page | None = None
         self._fault = ""
         self._at: Place = (0, 0)
@@ -50,10 +48,10 @@ class FileView(SpanLines):
         self.following, self._hit, self._reveal = False, offset, True
         self._want(at=(offset, 0), by=-(self.size.height // 3))
 
-    def to_line(self, offset: int) -> None:
-        """Let the page begin with the line at this offset, or below the text."""
-        self.following = False
-        self._want(at=(offset, 0))
+    def highlight(self, text: str) -> None:
+        """Mark the text where it is seen, and go nowhere; `n` goes to its next place."""
+        self._needle, self._searched = searched(text), text
+        self._paint()
 
     def search(self, text: str) -> None:
         """Highlight the text and go to its next place. Empty: stop."""
@@ -114,7 +112,7 @@ class FileView(SpanLines):
 
     @property
     def _shape(self) -> Shape:
-        return Shape(max(1, self.size.height), self.room, self._wrap, self._beyond)
+        return Shape(max(1, self.size.height), self.room, self._wrap)
 
     def _paint(self) -> None:
         height, page = self.size.height, self._page

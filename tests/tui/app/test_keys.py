@@ -104,7 +104,7 @@ async def test_a_command_runs_an_action(drive: Any, typed: str) -> None:
 async def test_commands_complete_and_complain(drive: Any) -> None:
     async with drive() as app:
         await app.press("colon")
-        await app.shows("fleet.poke", "Go to the fleet pane")
+        await app.shows("fleet.poke", "Past runs")
         await app.type("nosuch")
         await app.press("enter")
         await app.shows("no command 'nosuch'")

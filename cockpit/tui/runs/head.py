@@ -1,0 +1,102 @@
+"""What the lines above a run say: its command, how it stands, how many hosts ended how, why it waits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from cockpit.fleet.results.columns import outcome_tone
+from cockpit.fleet.results.outcome import Outcome, Phase
+from cockpit.fleet.run.rows import HostRow
+from cockpit.fleet.run.run import RunState
+from cockpit.fleet.run.watched import INTERRUPTED, Watched
+from cockpit.model import clock
+from cockpit.model.tone import GLYPHS, Tone
+from cockpit.model.units import human_duration
+from cockpit.tui.lines import Piece
+
+STATE_TONES: dict[str, Tone] = {
+    RunState.WAITING: Tone.MUTED,
+    RunState.RUNNING: Tone.BUSY,
+    RunState.PAUSED: Tone.WARN,
+    RunState.STOPPING: Tone.WARN,
+    RunState.ENDED: Tone.MUTED,
+    INTERRUPTED: Tone.WARN,
+}
+BAR_CELLS = 20
+
+
+def title(watched: Watched) -> tuple[list[Piece], list[Piece]]:
+    """The command and its hosts, and on the right the state with the time it took."""
+    order = watched.order
+    count = f"{watched.hosts} host{'' if watched.hosts == 1 else 's'}"
+    left = [Piece(f" {order.command.splitlines()[0] if order.command.strip() else ''} ", "bold")]
+    if len(order.command.splitlines()) > 1:
+        left.append(Piece("... ", "muted"))
+    if order.sudo:
+        left.append(Piece(f"as {order.sudo} ", "warn"))
+    left.append(Piece(f"on {count}: {order.selection}", "muted"))
+    return left, [state(watched), Piece(f" {took(watched)} ", "muted")]
+
+
+def state(watched: Watched) -> Piece:
+    """ "◐ running", "▲ paused"."""
+    tone = STATE_TONES[watched.state]
+    return Piece(f"{GLYPHS[tone]} {watched.state}", tone.value)
+
+
+def took(watched: Watched) -> str:
+    """How long it has run, or ran."""
+    if watched.started_at is None:
+        return ""
+    end = watched.ended_at
+    if end is None:
+        if watched.state == INTERRUPTED:
+            return ""
+        end = clock.wall()
+    return human_duration(max(0.0, end - watched.started_at))
+
+
+def counts(rows: Iterable[HostRow], hosts: int) -> tuple[list[Piece], list[Piece]]:
+    """How many are at what, the ended ones by outcome, and on the right how far it is."""
+    ended: Counter[Outcome] = Counter()
+    going = queued = seen = 0
+    for row in rows:
+        seen += 1
+        if row.result is not None:
+            ended[row.result.outcome] += 1
+        elif row.phase is Phase.QUEUED:
+            queued += 1
+        else:
+            going += 1
+    queued += hosts - seen
+    left = [Piece(" ")]
+    for outcome in sorted(ended, key=tuple(Outcome).index):
+        tone = outcome_tone(outcome)
+        left.append(Piece(f"{GLYPHS[tone]} {ended[outcome]} {outcome.words}   ", tone.value))
+    if going:
+        left.append(Piece(f"{GLYPHS[Tone.BUSY]} {going} running   ", "busy"))
+    if queued:
+        left.append(Piece(f"{GLYPHS[Tone.MUTED]} {queued} queued", "muted"))
+    done = ended.total()
+    full = BAR_CELLS * done // hosts if hosts else BAR_CELLS
+    right = [Piece("━" * full, "good" if done == hosts else "busy"), Piece("─" * (BAR_CELLS - full), "muted")]
+    return left, [Piece(f"{done}/{hosts} ", "muted"), *right, Piece(" ")]
+
+
+def trouble(watched: Watched, keys: dict[str, str]) -> list[Piece]:
+    """Why it is paused, was stopped or waits, and the key that helps. Empty when there is nothing to say."""
+    why = watched.why
+    if not why:
+        return []
+    pieces = [Piece(f" {GLYPHS[Tone.WARN]} {why}", "warn")]
+    live = watched.live
+    if live is None:
+        return pieces
+    if live.state is RunState.PAUSED:
+        pieces += [Piece("   "), Piece(keys["pause"], "key"), Piece(" goes on  ", "muted")]
+    if live.waiting:
+        pieces += [Piece("   "), Piece(keys["quota"], "key"), Piece(" raises the quota  ", "muted")]
+    if live.state in (RunState.PAUSED, RunState.RUNNING):
+        pieces += [Piece(keys["abort"], "key"), Piece(" aborts", "muted")]
+    return pieces

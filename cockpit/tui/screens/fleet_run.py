@@ -1,0 +1,437 @@
+"""A command on many hosts, on its way or past: host by host, grouped by output, side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from cockpit.fleet.fold import fold
+from cockpit.fleet.results import export
+from cockpit.fleet.results.groups import group
+from cockpit.fleet.results.search import pattern
+from cockpit.fleet.run.columns import failed
+from cockpit.fleet.run.rows import HostRow
+from cockpit.fleet.run.run import RunState
+from cockpit.fleet.run.watched import INTERRUPTED, KeptRun, Watched
+from cockpit.model.changes import Delta
+from cockpit.model.errors import SourceError
+from cockpit.session.fleet import FleetPane
+from cockpit.tui.lines import Piece, ToneLine
+from cockpit.tui.prompt import Prompt
+from cockpit.tui.runs import head
+from cockpit.tui.runs.beside import BesideView
+from cockpit.tui.runs.groups import GroupsView
+from cockpit.tui.runs.hosts import HostsView
+from cockpit.tui.runs.view import RunView
+from cockpit.tui.screens.keyed import KeyedScreen
+from cockpit.tui.screens.sure import SureScreen
+from cockpit.tui.terminal.bindings import bind_to
+from cockpit.tui.widgets.live_table import LiveTable
+from cockpit.tui.widgets.span_lines import SpanLines
+from cockpit.tui.widgets.table_box import TableBox
+from cockpit.tui.work import begin
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
+
+    from cockpit.session.session import Session
+    from cockpit.tui.commands import Offer
+    from cockpit.tui.screens.help import HelpScreen
+
+TICK_SECONDS = 1.0
+ENDS = (RunState.ENDED, INTERRUPTED)
+
+
+class RunScreen(KeyedScreen):
+    """Leaving it leaves the run alone: the tasks drawer and the past runs lead back."""
+
+    CSS_PATH = "screens.tcss"
+
+    def __init__(self, session: Session, watched: Watched) -> None:
+        super().__init__()
+        self.session = session
+        self.watched = watched
+        self.hosts = HostsView()
+        self.view: RunView = self.hosts
+        self._views: dict[int, RunView] = {1: self.hosts}
+        self._title = ToneLine(classes="screen-head")
+        self._counts = ToneLine(classes="screen-head")
+        self._trouble = ToneLine(classes="screen-state")
+        self._tabs = ToneLine(classes="screen-tabs")
+        self._hints = ToneLine(classes="screen-hints")
+        self._over = False
+
+    def compose(self) -> ComposeResult:
+        yield self._title
+        yield self._counts
+        yield self._trouble
+        yield self._tabs
+        with Container(id="views"):
+            yield self.hosts
+        yield self._hints
+        self.prompt = Prompt()
+        yield self.prompt
+
+    def on_mount(self) -> None:
+        keymap = self.cockpit.keymap
+        here = [b for b in keymap.bindings(("main",)) if hasattr(self, f"action_{b.action}")]
+        bind_to(self, [*here, *keymap.bindings(("run",))])
+        self._trouble.display = False
+        self.hosts.focus_body()
+        self.tell()
+        self._tell_hints()
+        self._ticking = self.set_interval(TICK_SECONDS, self._tick)
+        begin(self, self._follow, group="follow", exclusive=True)
+
+    # -- following ---------------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        changes = cast("AsyncGenerator[Delta[HostRow], None]", self.watched.follow())
+        async with aclosing(changes):
+            async for delta in changes:
+                await self._take(delta)
+        self._ticking.stop()
+
+    async def _take(self, delta: Delta[HostRow]) -> None:
+        await self.hosts.changed(self.watched.rows, None if delta.reset else delta.upserts)
+        if self.view is not self.hosts:
+            await self.view.changed(self.watched.rows, delta.upserts)
+        if self.watched.state in ENDS and not self._over:
+            self._over = True
+            self._ticking.stop()
+            self.hosts.ended()
+            self._tell_hints()
+        self.tell()
+
+    def _tick(self) -> None:
+        self.hosts.draw()
+        self.tell()
+
+    # -- what is said ------------------------------------------------------------------------------
+
+    def tell(self) -> None:
+        """Say anew what the lines above the view say; they repaint only what changed."""
+        keymap = self.cockpit.keymap
+        self._title.say(*head.title(self.watched))
+        self._counts.say(*head.counts(self.watched.rows.values(), self.watched.hosts))
+        trouble = head.trouble(self.watched, {n: keymap.shown(f"run.{n}") for n in ("pause", "quota", "abort")})
+        self._trouble.say(trouble)
+        if self._trouble.display != bool(trouble):
+            self._trouble.display = bool(trouble)
+        self._tell_tabs()
+
+    def _tell_tabs(self) -> None:
+        pieces: list[Piece] = []
+        for number, (name, _) in VIEWS.items():
+            look = "current" if self._views.get(number) is self.view else "bold"
+            pieces += [Piece(f" {number} {name} ", look), Piece(" ")]
+        self._tabs.say([*pieces, Piece(" "), *self.view.details()])
+
+    def _tell_hints(self) -> None:
+        shown = self.cockpit.keymap.shown
+        running = [("run.pause", "pause"), ("run.abort", "abort")] if self.watched.live is not None else []
+        names = [("run.output", "output"), ("run.failures", "failures"), ("run.find", "search all")]
+        names += running if not self._over else [("run.rerun", "run again"), ("run.save", "save")]
+        words = [(shown(name), word) for name, word in names if not self._why_gone(name)]
+        words += [(shown(f"app.{name}"), name) for name in ("back", "filter", "help")]
+        self._hints.say([Piece(" "), *(p for k, w in words for p in (Piece(k, "key"), Piece(f" {w}  ", "muted")))])
+
+    def _why_gone(self, command_id: str) -> bool:
+        """Read-only mode has removed it."""
+        return all(command.id != command_id for command in self.cockpit.keymap.commands())
+
+    @on(TableBox.Arranged)
+    def _arranged(self) -> None:
+        self._tell_tabs()
+
+    @on(LiveTable.MarksChanged)
+    @on(SpanLines.StatusChanged)
+    def _details_changed(self) -> None:
+        self._tell_tabs()
+
+    # -- the views ---------------------------------------------------------------------------------
+
+    async def show_view(self, number: int) -> None:
+        """Make it the one that is seen."""
+        view = self._views.get(number)
+        if view is None:
+            view = self._views[number] = VIEWS[number][1](self)
+            await self.query_one("#views").mount(cast("Widget", view))
+        self.view.display = False
+        self.view = view
+        view.display = True
+        await view.changed(self.watched.rows, None)
+        view.focus_body()
+        self._tell_tabs()
+
+    def action_view(self, number: int) -> None:
+        if number in VIEWS and self._views.get(number) is not self.view:
+            begin(self, partial(self.show_view, number), group="view")
+
+    def action_next(self) -> None:
+        self.view.focus_next()
+
+    def focus_body(self) -> None:
+        self.view.focus_body()
+
+    def compared(self) -> Sequence[str]:
+        """The hosts to show side by side: the marked ones, else one of the majority and of each odd group."""
+        marked = self.view.chosen() if self.view is not self._views.get(3) else self.hosts.chosen()
+        if len(marked) > 1:
+            return marked
+        lines = [row.result for row in self.watched.rows.values() if row.result is not None]
+        different = [one.first.host for one in reversed(group(lines))]
+        some = [row.name for row in self.hosts.listing.window(0, 2)]
+        return list(dict.fromkeys([*marked, *different, *some]))
+
+    @property
+    def filter_sign(self) -> str:
+        return f"{self.view.TITLE} /"
+
+    def filter_text(self) -> str:
+        return self.view.filter_text()
+
+    def filter_by(self, text: str) -> str | None:
+        return self.view.find(text)
+
+    def chosen(self) -> Sequence[str]:
+        """The marked hosts, else the one under the cursor."""
+        current = self.view.current()
+        return self.view.chosen() or ([] if current is None else [current])
+
+    # -- commands ----------------------------------------------------------------------------------
+
+    def offered(self) -> list[Offer]:
+        from cockpit.tui import commands
+
+        sort = commands.Offer(
+            "sort", "Sort by a column", self.sort_hosts, self.cockpit.keymap.shown("app.sort"), self._sorts, "COLUMN"
+        )
+        return [*commands.of_place(self, "run", self.why_not), sort, *commands.of_app(self)]
+
+    def help_screen(self) -> HelpScreen:
+        from cockpit.tui import commands
+
+        return commands.help_of_place(self, "A run", "run", self.why_not)
+
+    def why_not(self, command_id: str) -> str:
+        """Why a command cannot be given now; empty when it can."""
+        live, state = self.watched.live, self.watched.state
+        match command_id:
+            case "run.output" | "run.describe":
+                return "" if self.view.current() is not None else "no host is chosen"
+            case "run.pause" | "run.abort" | "run.quota" if live is None:
+                return "it has ended" if state in ENDS else "it runs in another cockpit"
+            case "run.pause":
+                return "" if state in (RunState.RUNNING, RunState.PAUSED) else _stands(state)
+            case "run.abort":
+                return "" if state in (RunState.WAITING, RunState.RUNNING, RunState.PAUSED) else _stands(state)
+            case "run.quota":
+                return "" if live is not None and live.waiting else "no host waits for room"
+            case "run.rerun":
+                return self._why_no_rerun()
+            case "run.save" if state == RunState.WAITING:
+                return _stands(state)
+            case _:
+                return ""
+
+    def _why_no_rerun(self) -> str:
+        if self.cockpit.keymap.action("fleet", "fleet.exec") is None:
+            return "the fleet is read-only"
+        if self.watched.state not in ENDS:
+            return "it has not ended"
+        return "" if self.again() else "it failed nowhere; mark hosts to run it on"
+
+    def again(self) -> Sequence[str]:
+        """Where it would be run again: on the marked hosts, else where it failed."""
+        return self.view.chosen() or [row.name for row in self.watched.rows.values() if failed(row)]
+
+    def _refused(self, command_id: str) -> bool:
+        why = self.why_not(command_id)
+        if why:
+            title = next(command.title for command in self.cockpit.keymap.commands() if command.id == command_id)
+            self.app.notify(f"{title}: {why}", severity="warning")
+        return bool(why)
+
+    def action_failures(self) -> None:
+        self.hosts.toggle_failures()
+        if self.view is not self.hosts:
+            self.action_view(1)
+
+    def action_pause(self) -> None:
+        live = self.watched.live
+        if self._refused("run.pause") or live is None:
+            return
+        if live.state is RunState.PAUSED:
+            live.resume()
+        else:
+            live.pause("paused by you")
+
+    def action_abort(self) -> None:
+        if not self._refused("run.abort"):
+            begin(self, self._abort, group="dialog")
+
+    async def _abort(self) -> None:
+        live = self.watched.live
+        rows = self.watched.rows.values()
+        left = [row.name for row in rows if row.result is None]
+        about = [self.watched.order.command, f"{len(left)} of {len(rows)} hosts have not ended: {fold(left)}"]
+        if live is None or not await self.app.push_screen_wait(SureScreen("Abort this run?", about, "Abort the run")):
+            return
+        if live.state is RunState.WAITING:
+            self.session.tasks.cancel(self.watched.id)
+        else:
+            live.abort("aborted by you")
+
+    def action_quota(self) -> None:
+        live = self.watched.live
+        if not self._refused("run.quota") and live is not None:
+            live.raise_quota()
+            self.app.notify("as much again may be kept", timeout=3)
+
+    def action_rerun(self) -> None:
+        if not self._refused("run.rerun"):
+            begin(self, self._rerun, group="dialog")
+
+    async def _rerun(self) -> None:
+        from cockpit.tui.deeds import Deeds
+
+        pane = self.session.panes["fleet"]
+        assert isinstance(pane, FleetPane)
+        job = pane.again(self.watched.order, self.again())
+        await Deeds(self.cockpit, self.session).submit(job, "Run again")
+
+    def action_output(self) -> None:
+        name = self.view.current()
+        if name is not None:
+            self.open_output(name)
+
+    def open_output(self, name: str) -> None:
+        """The output of a host over the whole screen."""
+        from cockpit.tui.screens.fleet_output import HostOutputScreen
+
+        names = [row.name for row in self.hosts.listing.window(0, len(self.hosts.listing))]
+        self.app.push_screen(HostOutputScreen(self.watched, name, names if name in names else [name]))
+
+    def action_describe(self) -> None:
+        from cockpit.tui.runs.describe import described
+        from cockpit.tui.screens.lines import LinesScreen
+
+        name = self.view.current()
+        if name is not None:
+            row = self.watched.rows[name]
+            self.app.push_screen(LinesScreen(f"How it ended · {name}", partial(described, self.watched, row)))
+
+    def action_find(self) -> None:
+        self.open_prompt("find", "search all output: ")
+
+    def entered(self, mode: str, text: str) -> str | None:
+        if mode != "find":
+            return super().entered(mode, text)
+        from cockpit.tui.screens.fleet_found import FoundScreen
+
+        try:
+            pattern(text)
+        except SourceError as error:
+            return str(error)
+        self.app.push_screen(FoundScreen(self.watched, text))
+        return None
+
+    def action_save(self) -> None:
+        if not self._refused("run.save"):
+            begin(self, self._save, group="dialog")
+
+    async def _save(self) -> None:
+        from cockpit.tui.screens.save import SaveScreen
+
+        pane = self.session.panes["fleet"]
+        assert isinstance(pane, FleetPane)
+        history = pane.roster.past.history
+
+        async def write(path: Path) -> None:
+            await asyncio.to_thread(lambda: export.save(history.read(self.watched.id), path))
+
+        about = "as text; a name that ends in .md is written as Markdown, in .json as JSON"
+        proposed = f"~/run-{self.watched.id}.md"
+        path = await self.app.push_screen_wait(SaveScreen("Save this run", about, proposed, write))
+        if path is not None:
+            self.app.notify(f"written to {path}", timeout=6)
+
+    @on(LiveTable.Activated)
+    def _activated(self, event: LiveTable.Activated) -> None:
+        event.stop()
+        self.action_output()
+
+    # -- keys that every screen has ----------------------------------------------------------------
+
+    def action_back(self) -> None:
+        if not self.view.back():
+            self.dismiss(None)
+        self._tell_tabs()
+
+    def action_quit(self) -> None:
+        self.dismiss(None)
+
+    def action_copy(self) -> None:
+        text = self.view.copied()
+        if text:
+            self.cockpit.copy(text)
+        else:
+            self.app.notify("nothing to copy")
+
+    def action_reverse(self) -> None:
+        self.hosts.reverse()
+
+    def action_wide(self) -> None:
+        self.hosts.table.wide = not self.hosts.table.wide
+
+    def action_sort(self) -> None:
+        self.action_command("sort ")
+
+    def sort_hosts(self, column_id: str) -> str | None:
+        """`:sort COLUMN`; why not, or None."""
+        known = [name for name, _ in self._sorts()]
+        return None if self.hosts.sort_by(column_id) else f"sort by one of: {', '.join(known)}"
+
+    def _sorts(self) -> list[tuple[str, str]]:
+        return [(column.id, column.title) for column in self.hosts.listing.columns]
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.tell()
+
+
+def _stands(state: str) -> str:
+    return {RunState.WAITING: "it has not begun", RunState.STOPPING: "it is being stopped"}.get(
+        RunState(state), "it has ended"
+    )
+
+
+async def kept_screen(session: Session, run_id: str) -> RunScreen | None:
+    """The screen of a past run; None: nothing is kept of it. Raises model.errors."""
+    from cockpit.model import errors
+
+    pane = session.panes.get("fleet")
+    if not isinstance(pane, FleetPane):
+        return None
+    history = pane.roster.past.history
+    try:
+        kept = await asyncio.to_thread(history.read, run_id)
+    except errors.NotFound:
+        return None
+    return RunScreen(session, KeptRun(history, kept))
+
+
+VIEWS: dict[int, tuple[str, Callable[[RunScreen], RunView]]] = {
+    1: (HostsView.TITLE, lambda screen: screen.hosts),
+    2: (GroupsView.TITLE, lambda screen: GroupsView()),
+    3: (BesideView.TITLE, BesideView),
+}
+"""Key -> (name, what makes it for a screen)."""
