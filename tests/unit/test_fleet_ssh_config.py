@@ -241,7 +241,7 @@ def test_keys_agents_and_files_of_known_hosts(hosts: Hosts, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("option", "why"),
     [
-        ("IdentityFile ~/%z", "IdentityFile ~/%z: %z is no token here"),
+        ("IdentityFile ~/%z", f"IdentityFile {HOME}/%z: %z is no token here"),
         ("IdentityFile ${COCKPIT_NOT_SET}/id", "IdentityFile ${COCKPIT_NOT_SET}/id: $COCKPIT_NOT_SET is not set"),
         ("UserKnownHostsFile ~nobody-at-all/k", "UserKnownHostsFile ~nobody-at-all/k: there is no user nobody-at-all"),
         ("HostName %r", "%r is no token here"),

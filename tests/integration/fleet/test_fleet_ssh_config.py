@@ -82,13 +82,13 @@ def differences(path: Path, host: str) -> list[str]:
         machine = Machines(parsed, "ssh", local=here, outside=outside).machine(host)
     except (errors.SourceError, Unusable) as error:
         return [] if theirs is None else [f"{host}: we refuse it: {error}"]
-    circle = "circle" in machine.unsupported  # `ssh -G` does not look at the hops
+    hops = "ProxyJump" in machine.unsupported  # `ssh -G` does not look at them
     if theirs is None:
         return [] if machine.unsupported else [f"{host}: ssh refuses it"]
-    found = [f"{host}: we refuse it: {machine.unsupported}"] if machine.unsupported and not circle else []
+    found = [f"{host}: we refuse it: {machine.unsupported}"] if machine.unsupported and not hops else []
     for keyword in sorted({*theirs, *ours.values, "proxyjump", "proxycommand"} - {"proxy"} - OTHERWISE):
         mine = said(keyword, ours, machine)
-        if mine is not None and mine != as_words(theirs.get(keyword, [])) and not circle:
+        if mine is not None and mine != as_words(theirs.get(keyword, [])) and not hops:
             found.append(f"{host}: {keyword} is {theirs.get(keyword)}, not {mine}")
     return found
 
@@ -122,7 +122,7 @@ def said(keyword: str, ours: Resolved, machine: Machine) -> list[str] | None:
         case "connecttimeout":
             return ["none" if value is None else value[0]]
         case "identityagent" if value is not None and value[0].startswith("$") and value[0][1] != "{":
-            assert machine.agent == os.environ[value[0][1:]]
+            assert machine.unsupported or machine.agent == os.environ[value[0][1:]]
             return list(value)
         case "identityagent":
             return [machine.agent or "none"] if value else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from msgspec import Struct
@@ -25,6 +26,7 @@ class Hop(Struct, frozen=True):
         return (f"{self.user}@" if self.user else "") + host + (f":{self.port}" if self.port else "")
 
 
+@lru_cache(maxsize=4096)
 def hops(text: str) -> tuple[Hop, ...]:
     """In the order of the connection; none for `none`. Raises ValueError."""
     plain = text.partition("#")[0].rstrip()

@@ -39,10 +39,10 @@ class Machines:
         self._parsed, self._source = parsed, source
         self._local, self._outside = local, outside
         self._here = Tokens.of_here(local)
-        self._hops: dict[tuple[Hop, tuple[Hop, ...]], Machine] = {}
-        """By the hop and those before it."""
-        self._same: dict[Value, Value] = {}
-        """Lists of files without tokens, by how they are written."""
+        self._chains: dict[tuple[Hop, ...], tuple[Machine, ...]] = {}
+        """By the hops as they are given; the first may have brought more."""
+        self._places: dict[Value, tuple[Value, bool]] = {}
+        """Lists of files with their ~ in place, and whether tokens are left in them, by how they are written."""
 
     def all(self, names: Iterable[str]) -> list[Machine]:
         """In that order."""
@@ -82,24 +82,27 @@ class Machines:
             return Machine(self._source, hop.host, resolved.host, port, user, unsupported=str(error))
 
     def _jumps(self, resolved: Resolved, users: tuple[Hop, ...]) -> tuple[Machine, ...]:
-        """The hops of a host. Those after the first are reached through the ones before them, whatever the
-        configuration says of them; the first may have hops of its own (ssh.c runs `ssh -J` the others, `-W`, the last).
+        """The hops of a host, in the order of the connection."""
+        hops = tuple([self._expanded(hop, resolved) for hop in resolved.jumps])
+        if hops and (hops[0] in users or len(users) > MOST_JUMPS):
+            raise Unusable(f"ProxyJump goes round in a circle through {hops[0]}")
+        return self._chain(hops, users)
+
+    def _chain(self, hops: tuple[Hop, ...], users: tuple[Hop, ...]) -> tuple[Machine, ...]:
+        """Hops after the first are reached through the ones before them, whatever the configuration says of them; the
+        first may have hops of its own (ssh.c runs `ssh -J` the others, `-W`, the last).
         """
-        chain = [self._expanded(hop, resolved) for hop in resolved.jumps]
-        if not chain:
+        if not hops:
             return ()
-        if chain[0] in users or len(users) > MOST_JUMPS:
-            raise Unusable(f"ProxyJump goes round in a circle through {chain[0]}")
-        machines: list[Machine] = []
-        for number, hop in enumerate(chain):
-            key = (hop, tuple(chain[:number]))
-            machine = self._hops.get(key)
-            if machine is None:
-                machine = self._hops[key] = self._machine(*key, users)
+        chain = self._chains.get(hops)
+        if chain is None:
+            before, last = hops[:-1], hops[-1]
+            ahead = self._chain(before, users)
+            machine = self._machine(last, before, users)
             if machine.unsupported:
-                raise Unusable(f"ProxyJump {hop}: {machine.unsupported}")
-            machines += [*machine.jumps, replace(machine, jumps=())]
-        return tuple(machines)
+                raise Unusable(f"ProxyJump {last}: {machine.unsupported}")
+            chain = self._chains[hops] = (*ahead, *machine.jumps, replace(machine, jumps=()))
+        return chain
 
     def _expanded(self, hop: Hop, resolved: Resolved) -> Hop:
         if "%" not in hop.host and "%" not in hop.user:
@@ -117,7 +120,8 @@ class Machines:
         values = resolved.values
         proxy, lacking = "", []
         if "proxy" in values:
-            proxy = self._expand("ProxyCommand", resolved.proxy_command, resolved, PROXY)
+            if resolved.proxy_command:
+                proxy = self._expand("ProxyCommand", resolved.proxy_command, resolved, PROXY)
             for last in resolved.jumps[-1:]:
                 if (last.host, int(last.port or DEFAULT_PORT), last.user or user) == (resolved.host, port, user):
                     raise Unusable(f"ProxyJump goes round in a circle through {last}")
@@ -155,27 +159,32 @@ class Machines:
         )
 
     def _files(self, title: str, written: Value, resolved: Resolved) -> tuple[str, ...]:
-        same = self._same.get(written)
-        if same is not None:
-            return same
-        files = tuple(self._expand(title, file, resolved, CLIENT, path=True) for file in _without_none(written))
-        if not any("%" in file or "${" in file for file in written):
-            self._same[written] = files
-        return files
+        known = self._places.get(written)
+        if known is None:
+            places = tuple([self._place(title, file) for file in _without_none(written)])
+            known = self._places[written] = places, any("%" in place or "${" in place for place in places)
+        places, tokens = known
+        if not tokens:
+            return places
+        return tuple([self._expand(title, place, resolved, CLIENT, environment=True) for place in places])
 
     def _agent(self, resolved: Resolved) -> str:
         written = resolved.one("identityagent")
         if written in (AGENT, "none"):
             return "" if written == "none" else written
-        socket = self._expand("IdentityAgent", written, resolved, CLIENT, path=True)
+        place = self._place("IdentityAgent", written)
+        socket = self._expand("IdentityAgent", place, resolved, CLIENT, environment=True)
         return os.environ.get(socket[1:], "") if socket.startswith("$") else socket
 
-    def _expand(self, title: str, text: str, resolved: Resolved, allowed: str, *, path: bool = False) -> str:
+    def _place(self, title: str, path: str) -> str:
         try:
-            place = whole(text, self._local) if path else text
-            if "%" not in place and not (path and "${" in place):
-                return place
-            return expand(place, resolved.tokens, allowed, environment=path)
+            return whole(path, self._local)
+        except Unusable as error:
+            raise Unusable(f"{title} {path}: {error}") from None
+
+    def _expand(self, title: str, text: str, resolved: Resolved, allowed: str, *, environment: bool = False) -> str:
+        try:
+            return expand(text, resolved.tokens, allowed, environment=environment)
         except Unusable as error:
             raise Unusable(f"{title} {text}: {error}") from None
 

@@ -8,6 +8,7 @@ import pwd
 import re
 import socket
 from collections.abc import Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -20,8 +21,8 @@ USER = "Ldhijklnpu"
 """In User, since OpenSSH 10.0."""
 CLIENT = "CLdhijklnpru"
 """In files, IdentityAgent and Match exec."""
-_TOKEN = re.compile(r"%(.?)", re.DOTALL)
-_TOKEN_OR_VARIABLE = re.compile(r"%(.?)|\$\{([^}]*)(\}?)", re.DOTALL)
+_PARTS = re.compile(r"%(.?)|\$\{([^}]*)(\}?)|((?:[^%$]|\$(?!\{))+)", re.DOTALL)
+"""A token, a variable, or text between them."""
 
 
 class Unusable(Exception):
@@ -65,32 +66,42 @@ class Tokens(dict[str, str]):
         return self[letter]
 
 
+@lru_cache(maxsize=4096)
+def _parts(text: str) -> list[tuple[str, str, str]]:
+    """What stands there, the letter of a token, and the text without tokens and variables: one of the two is empty."""
+    return [(part[0], part[1] or "", part[4] or "") for part in _PARTS.finditer(text)]
+
+
 def first_unknown(text: str, allowed: str) -> str:
     """The first token that may not stand there; "" when there is none."""
-    return next((found[0] for found in _TOKEN.finditer(text) if not found[1] or found[1] not in allowed + "%"), "")
+    unknown = (whole for whole, letter, _ in _parts(text) if whole[0] == "%" and (letter or " ") not in allowed + "%")
+    return next(unknown, "")
 
 
 def expand(text: str, values: Mapping[str, str], allowed: str, *, environment: bool = False) -> str:
     """Raises Unusable for a token that may not stand there and for a variable that is not set."""
-    if "%" not in text and not (environment and "${" in text):
-        return text
+    found = []
+    for whole, letter, plain in _parts(text):
+        if plain:
+            found.append(plain)
+        elif letter == "%":
+            found.append("%")
+        elif letter and letter in allowed:
+            found.append(values[letter])
+        elif whole[0] == "%":
+            raise Unusable(f"{whole} is no token here")
+        else:
+            found.append(_variable(whole) if environment else whole)
+    return "".join(found)
 
-    def value(found: re.Match[str]) -> str:
-        letter = found[1]
-        if letter == "%":
-            return "%"
-        if letter is not None:
-            if not letter or letter not in allowed:
-                raise Unusable(f"{found[0]} is no token here")
-            return values[letter]
-        name, closed = found[2], found[3]
-        if not name or not closed:
-            raise Unusable(f"{found[0]} is no variable")
-        if name not in os.environ:
-            raise Unusable(f"${name} is not set")
-        return os.environ[name]
 
-    return (_TOKEN_OR_VARIABLE if environment else _TOKEN).sub(value, text)
+def _variable(text: str) -> str:
+    name = text[2:-1]
+    if not name or not text.endswith("}"):
+        raise Unusable(f"{text} is no variable")
+    if name not in os.environ:
+        raise Unusable(f"${name} is not set")
+    return os.environ[name]
 
 
 def whole(path: str, local: Local) -> str:
