@@ -21,7 +21,7 @@ from cockpit.fleet.machine import Machine
 from cockpit.fleet.trust import knownhosts, refused
 from cockpit.fleet.trust.consent import Consent, Fingerprint, UnknownKey
 from cockpit.fleet.trust.doorkeeper import Doorkeeper
-from cockpit.fleet.trust.knownhosts import Book, Changed, Revoked, Trusted
+from cockpit.fleet.trust.knownhosts import REVOKED, Book, Changed, Revoked, Trusted
 from cockpit.model import errors
 
 ATTEMPTS = 3
@@ -154,13 +154,15 @@ class Connector:
         if not error.blob:
             raise refused.HostKeyRefused(f"{way.machine.where}: its host key is refused: {error.why}")
         book = await self._books.get(_files(way.machine), anew=True)
+        if (entry := book.find(check.name, error.authority, REVOKED)) is not None:
+            raise refused.revoked(check.name, entry)
         match await asyncio.to_thread(book.judge, check.name, error.blob):
             case Trusted():
                 return book
             case Revoked(entry=entry):
                 raise refused.revoked(check.name, entry)
             case Changed(entry=entry):
-                if check.by(book).algorithms() == check.algorithms():
+                if check.by(book).algorithms == check.algorithms:
                     raise refused.changed(check.name, Fingerprint.of(error.blob), entry, error.why)
                 return book  # it may have a key of a kind that is known, and was not asked for that first
             case _:

@@ -38,6 +38,7 @@ CORKED_BYTES = 64 * 1024
 class Check(Protocol):
     """Whether a key is the host's."""
 
+    @property
     def algorithms(self) -> list[str]:
         """Of host keys, in the order of preference."""
 
@@ -74,7 +75,7 @@ class Handshake(asyncssh.SSHClientConnection):
         options.port = port
         options.username = saslprep(user)
         options.protocol_factory = lambda: client
-        options.server_host_key_algs = check.algorithms()
+        options.server_host_key_algs = check.algorithms
         options.waiter = self._made = loop.create_future()
         super().__init__(loop, options, wait="auth")
         self.said = b""

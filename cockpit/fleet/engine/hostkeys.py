@@ -27,10 +27,13 @@ CERTIFIED = tuple(f"{name.removesuffix('@openssh.com')}{CERTIFICATE}" for name i
 class Unproven(asyncssh.HostKeyNotVerifiable):
     """The key is not that of a line, as far as was looked; what it is instead takes longer to say."""
 
-    def __init__(self, blob: bytes, why: str = "") -> None:
-        """`blob`: the plain key; empty when it cannot be read. `why`: what is wrong with its certificate."""
+    def __init__(self, blob: bytes, why: str = "", authority: bytes = b"") -> None:
+        """`blob`: the plain key; empty when it cannot be read. `why`: what is wrong with the certificate.
+
+        `authority`: who signed it, where that may be the reason.
+        """
         super().__init__(why or "unproven host key")
-        self.blob, self.why = blob, why
+        self.blob, self.why, self.authority = blob, why, authority
 
 
 class Proven(asyncssh.HostKeyNotVerifiable):
@@ -50,12 +53,13 @@ class HostCheck:
         self._machine = machine
         self._principal = (machine.host_key_alias or machine.address).lower()
         self._accepted = accepted
+        self.algorithms = self._order()
 
     def by(self, book: Book) -> HostCheck:
         """The same by other lines."""
         return type(self)(self._machine, book, self._accepted)
 
-    def algorithms(self) -> list[str]:
+    def _order(self) -> list[str]:
         """First those of keys that are known, so that a host is not taken for another because it has several."""
         known = set(self.book.kinds(self.name))
         order = sorted(PLAIN, key=lambda name: _kind(name) not in known)
@@ -83,7 +87,7 @@ class HostCheck:
             raise Unproven(b"", "its certificate cannot be read")
         key, authority = certificate.key.public_data, certificate.signing_key.public_data
         if self.book.find(self.name, authority, REVOKED) is not None:
-            raise Unproven(authority, "the authority of its certificate is revoked")
+            raise Unproven(key, "the authority of its certificate is revoked", authority)
         if self.book.find(self.name, authority, AUTHORITY) is None:
             return self._plain(key, "no authority here signed its certificate")
         try:
