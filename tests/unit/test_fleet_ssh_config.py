@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cockpit.config.settings import Fleet
+from cockpit.fleet.inventory import read as inventory
 from cockpit.fleet.inventory import sshconfig
 from cockpit.fleet.inventory.sshconfig import lines
 from cockpit.fleet.inventory.sshconfig.jumps import Hop, hops
@@ -125,17 +127,34 @@ def test_includes_are_read_in_place_and_inside_their_block(hosts: Hosts, tmp_pat
 
 
 def test_what_includes_look_at_is_watched(tmp_path: Path) -> None:
-    folder, missing = tmp_path / "conf.d", tmp_path / "missing"
+    folder, missing, path = tmp_path / "conf.d", tmp_path / "missing", tmp_path / "config"
     folder.mkdir()
-    path = tmp_path / "config"
     path.write_text(f"Include {folder}/*.conf {missing}\n")
     for added in (folder / "a.conf", missing):
-        watched = stamp(sshconfig.read(path, "ssh")[1])
         os.utime(folder, ns=(1, 1))
-        before = stamp(sshconfig.read(path, "ssh")[1])
-        assert before != watched or added == missing
+        watched = sshconfig.read(path, "ssh")[1]
+        before = stamp(watched)
         added.write_text("Host x\n Port 1\n")
-        assert stamp(sshconfig.read(path, "ssh")[1]) != before
+        assert stamp(watched) != before
+
+
+@pytest.mark.parametrize(
+    ("condition", "asks"),
+    [
+        ("Host a", False),
+        ("Match final host a", False),
+        ("Match exec true", True),
+        ("Match localnetwork 10.0.0.0/8", True),
+        ("CanonicalizeHostname yes", True),
+        ("CanonicalizeHostname no", False),
+    ],
+)
+async def test_what_no_file_tells_of_is_asked_again_after_a_while(tmp_path: Path, condition: str, asks: bool) -> None:
+    path = tmp_path / "config"
+    path.write_text(f"{condition}\n Port 1\nHost a\n User u\n")
+    contents = await inventory.read(Fleet(inventories=[str(path)]), str(path))
+    assert [machine.name for machine in contents.machines] == ["a"]
+    assert (contents.until is not None) is asks and not contents.changed()
 
 
 @pytest.mark.parametrize(
@@ -499,7 +518,7 @@ def test_whatever_stands_in_a_file_there_are_hosts_or_a_reason(
     path = tmp_path_factory.getbasetemp() / "scraps"
     path.write_text("".join(scraps).replace("exec", "exe"))
     try:
-        machines, files = sshconfig.read(path, "ssh")
+        machines, files, _ = sshconfig.read(path, "ssh")
     except errors.Malformed as error:
         assert str(path) in str(error)
     else:

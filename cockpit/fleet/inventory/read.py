@@ -27,7 +27,7 @@ from cockpit.model import errors
 CONFIG = "config"
 """The source of `[[fleet.hosts]]`."""
 COMMAND_SECONDS = 60.0
-"""How long what a program has printed is taken for true."""
+"""How long what a program has printed, or what `Match exec` and DNS have answered, is taken for true."""
 _SUFFIXES = {
     ".toml": "toml", ".csv": "csv", ".ini": "ansible", ".yml": "ansible", ".yaml": "ansible", ".json": "ansible",
 }  # fmt: skip
@@ -45,7 +45,7 @@ class Contents(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     """What of it was left out, a line each."""
     until: float | None = None
-    """On the monotonic clock: when a program is asked again."""
+    """On the monotonic clock: when a program, or what ssh_config asks, is asked again."""
 
     def changed(self) -> bool:
         """Whether it may say something else by now. Does file I/O: call it in a thread."""
@@ -106,9 +106,9 @@ def _configured(fleet: settings.Fleet) -> Contents:
 
 def _file(kind: str, path: Path, fleet: settings.Fleet, source: str) -> Contents:
     if kind == "ssh_config":
-        found, files = sshconfig.read(path, source)
+        found, files, asks = sshconfig.read(path, source)
         marked = tuple(replace(m, production=fleet.production, read_only=fleet.read_only) for m in found)
-        return Contents(marked, stamp(files))
+        return Contents(marked, stamp(files), until=_until(asks))
     stamped = stamp([str(path)])
     with malformed(path):
         if kind == "toml":
@@ -122,7 +122,11 @@ def _completed(
     """With what ssh_config says of these hosts."""
     ssh = Ssh()
     found = resolved(said, source, fleet, ssh)
-    return Contents(found, (*stamped, *stamp(ssh.watched)), notes)
+    return Contents(found, (*stamped, *stamp(ssh.watched)), notes, _until(ssh.asks))
+
+
+def _until(asks: bool) -> float | None:
+    return time.monotonic() + COMMAND_SECONDS if asks else None
 
 
 async def _printed(arguments: list[str], fleet: settings.Fleet, source: str) -> Contents:

@@ -43,7 +43,8 @@ class Ssh:
         self._config = config
         self._local, self._outside = Local.here(), Outside()
         self._machines: dict[str, Machines | str] = {}
-        self._asks = False
+        self.asks = False
+        """See Parsed.asks."""
 
     @property
     def plain(self) -> bool:
@@ -55,7 +56,7 @@ class Ssh:
         waiting = list(calls)
         for call in waiting:
             self._of(call.config)
-        if not self._asks:
+        if not self.asks:
             return [self.machine(call) for call in waiting]
         with ThreadPoolExecutor(ASKING, "ssh_config") as threads:
             return list(threads.map(self.machine, waiting))
@@ -85,7 +86,7 @@ class Ssh:
                 self._machines[config] = str(error)
                 return str(error)
             self.watched |= parsed.watched
-            self._asks |= parsed.asks
+            self.asks |= parsed.asks
             self._machines[config] = Machines(parsed, "", local=self._local, outside=self._outside)
         return self._machines[config]
 

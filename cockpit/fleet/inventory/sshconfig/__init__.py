@@ -5,7 +5,8 @@ can concern it. `ssh -G` is the measure: the tests compare every keyword with it
 the notes of the host, and where ssh would refuse, or cockpit cannot connect, `Machine.unsupported` says why.
 
 The commands of `Match exec` are run, as ssh runs them, when the inventory is read, in the thread that reads it; see
-outside.py for their time-outs. Where they, DNS or our own addresses decide, the answer is that of the last reading.
+outside.py for their time-outs. Where they, DNS or our own addresses decide, the answer is that of the last reading, and
+`Parsed.asks` says that it may be another one by now.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from cockpit.fleet.inventory.sshconfig.tokens import Local
 from cockpit.fleet.machine import Machine
 
 
-def read(path: Path, source: str) -> tuple[list[Machine], list[str]]:
-    """The hosts of a configuration, and the files and folders that change when it does.
+def read(path: Path, source: str) -> tuple[list[Machine], list[str], bool]:
+    """The hosts of a configuration, the files and folders that change when it does, and `Parsed.asks`.
 
     Does file I/O, and asks what the configuration asks: call it in a thread. Raises model.errors.
     """
     parsed = parse(path)
     machines = Machines(parsed, source, local=Local.here(), outside=Outside()).all(parsed.names)
-    return machines, list(parsed.watched)
+    return machines, list(parsed.watched), parsed.asks
 
 
 def parse(path: Path) -> Parsed:

@@ -19,7 +19,7 @@ from cockpit.fleet.machine import GLOBAL_KNOWN_HOSTS, Machine
 
 MOST_JUMPS = 16
 """In one chain: beyond that a name grows by its own tokens for ever."""
-ASKING = 8
+ASKING = 16
 """Hosts that are resolved at once where commands or DNS are asked."""
 SHOWN_CHARS = 32
 """Of a value in a note."""

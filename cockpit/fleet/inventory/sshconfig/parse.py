@@ -62,7 +62,8 @@ class Parsed:
     final: bool = False
     """Whether a `Match final` wants a second pass."""
     asks: bool = False
-    """Whether hosts depend on commands or on DNS: each takes time that is not ours."""
+    """Whether hosts depend on commands, on DNS or on our own addresses, which take time and may change without a file.
+    """
 
 
 def parse(path: Path, local: Local, *, must_exist: bool = True) -> Parsed:
@@ -171,7 +172,7 @@ class _Parser:
     def _match(self, arguments: list[str], rest: str, where: str) -> MatchBlock:
         block = match_block(arguments, rest, f"Match {rest} ({where})")
         self.parsed.final |= block.asks("final")
-        self.parsed.asks |= block.asks("exec")
+        self.parsed.asks |= block.asks("exec") or block.asks("localnetwork")
         return block
 
     def _include(self, arguments: list[str], scope: tuple[Condition, ...], depth: int, where: str) -> str:
