@@ -18,6 +18,7 @@ from cockpit.fleet.inventory.read import Contents
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.results.history import FOLDER, History
 from cockpit.fleet.results.recall import Recall
+from cockpit.fleet.shell.bridge import Lend
 from cockpit.model import errors
 
 
@@ -29,6 +30,8 @@ class Roster:
         self.sources = inventory.sources(fleet)
         self.pool = pool or Pool()
         self.past = Recall(History(state_dir() / FOLDER))
+        self.lend: Lend | None = None
+        """The way to the person's terminal, for a shell; set by whoever draws on it."""
         self.machines: Mapping[str, Machine] = {}
         """By name, in the order of the inventories, as last read."""
         self.complaint = ""

@@ -118,6 +118,12 @@ class Cockpit(QuietCrash[int]):
     # -- the session ---------------------------------------------------------------------------
 
     async def _opened(self, session: Session) -> None:
+        from cockpit.session.fleet import FleetPane as Fleet
+        from cockpit.tui.terminal.lend import lend
+
+        fleet = session.panes.get("fleet")
+        if isinstance(fleet, Fleet):
+            fleet.roster.lend = partial(lend, self)
         self._complaints += self.keymap.adopt(session.panes)
         self.set_keymap(self.keymap.textual_keymap())
         await self.main.adopt(session)

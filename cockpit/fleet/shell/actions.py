@@ -6,22 +6,18 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import TypeAlias
 
 from cockpit.fleet.engine.link import Ending
 from cockpit.fleet.host import Host
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.roster import Roster
 from cockpit.fleet.selection import fold
-from cockpit.fleet.shell.bridge import LEFT, Tty, bridge
+from cockpit.fleet.shell.bridge import LEFT, Lend, Tty, bridge
 from cockpit.fleet.shell.shells import MOST, Shells
 from cockpit.model import errors
 from cockpit.model.user import home, login_shell
 from cockpit.tasks.action import Action, Job, Progress, Risk, Target
 
-Lend: TypeAlias = Callable[[], AbstractAsyncContextManager[Tty]]
-"""Gives the person's terminal for a while; what draws on it otherwise stands aside."""
 LANE = "shell"
 
 
@@ -72,15 +68,14 @@ def shells_job(roster: Roster, machines: Sequence[Machine]) -> Job:
     return _job("fleet.shells", f"Open shells with shared keystrokes on {names}", machines, run, live=shells)
 
 
-def shell_actions(roster: Roster, lend: Callable[[], Lend | None]) -> tuple[Action[Host], ...]:
-    """The catalogue of the pane. `lend` gives the way to the terminal, once there is one."""
+def shell_actions(roster: Roster) -> tuple[Action[Host], ...]:
+    """The catalogue of the pane."""
 
     def shell(hosts: Sequence[Host], _: Mapping[str, str]) -> Job:
-        way = lend()
-        if way is None:
+        if roster.lend is None:
             raise errors.Refused("there is no terminal here; run: cockpit fleet shell HOST")
         (machine,) = roster.of(hosts)
-        return shell_job(roster, machine, way)
+        return shell_job(roster, machine, roster.lend)
 
     def shells(hosts: Sequence[Host], _: Mapping[str, str]) -> Job:
         return shells_job(roster, roster.of(hosts))

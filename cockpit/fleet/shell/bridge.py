@@ -11,8 +11,9 @@ import os
 import signal
 import termios
 import tty
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import TypeAlias
 
 from cockpit.fleet.engine.link import Ending, Running, Terminal
 
@@ -49,6 +50,10 @@ class Tty:
                 os.write(self.output, RESET)
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(self.input, termios.TCSADRAIN, before)
+
+
+Lend: TypeAlias = Callable[[], AbstractAsyncContextManager[Tty]]
+"""Gives the person's terminal for a while; what draws on it otherwise stands aside."""
 
 
 class Escapes:

@@ -1,0 +1,27 @@
+"""The terminal, given away for a while: the app stands aside, its feeds and tasks go on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from textual.app import App, SuspendNotSupported
+
+from cockpit.fleet.shell.bridge import Tty
+from cockpit.model.errors import Refused
+
+CLEAR = b"\x1b[H\x1b[2J"
+
+
+@asynccontextmanager
+async def lend(app: App[Any]) -> AsyncIterator[Tty]:
+    """Raises errors.Refused where the app has no terminal to give away."""
+    try:
+        with app.suspend():
+            os.write(1, CLEAR)
+            yield Tty()
+    except SuspendNotSupported as error:
+        raise Refused("this terminal cannot be given away; run: cockpit fleet shell HOST") from error
+    app.refresh()
