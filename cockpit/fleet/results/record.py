@@ -45,10 +45,10 @@ class HostLine(Struct, frozen=True, kw_only=True):
     """Not all output is in the spill; of `exec --format json`: or not all of it is in the line."""
     spill: str | None = None
     """The file of stdout. None without output on stdout."""
-    stderr_spill: str | None = None
     kill: Kill = Kill.NOT_NEEDED
     duration_seconds: float = 0.0
     why: str = ""
+    stderr_spill: str | None = None
     attempts: int = 1
     pipe_held: bool = False
     phases: dict[str, float] = {}

@@ -87,12 +87,19 @@ class Sshd:
         found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self._process.pid)], stdout=subprocess.PIPE)
         return [int(word) for word in found.stdout.split()]
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def serving(self) -> list[int]:
+        """Processes that serve the open connections, not what they run."""
+        sessions = self.sessions()
+        return [child for pid in sessions for child in _children(pid) if _is_sshd(child)] + sessions
+
     def cut(self) -> None:
         """Kill what serves the open connections, not what they run."""
-        for pid in self.sessions():
-            for child in _children(pid):
-                if _is_sshd(child):
-                    _kill(child)
+        for pid in self.serving():
             _kill(pid)
 
     def kill(self) -> None:

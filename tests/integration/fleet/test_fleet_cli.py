@@ -51,7 +51,7 @@ def test_exec_prefixes_lines_and_sums_up(cockpit: Any) -> None:
     code, out, err = end(cockpit("fleet", "exec", "web1,here", "--", "echo", "one;", "echo two >&2"))
     assert code == 0
     assert sorted(out.splitlines()) == ["here: one", "here: two", "web1: one", "web1: two"]
-    assert "2 hosts: 2 succeeded" in err
+    assert "2 hosts: 2 ok" in err
 
 
 def test_exec_as_json_is_a_line_a_host_and_fails_when_one_does(cockpit: Any) -> None:
@@ -62,18 +62,25 @@ def test_exec_as_json_is_a_line_a_host_and_fails_when_one_does(cockpit: Any) -> 
     lines = {line["host"]: line for line in map(json.loads, out.splitlines())}
     assert set(lines) == {"web1", "web2"}
     web1 = lines["web1"]
-    assert (web1["state"], web1["exit_status"], web1["signal"]) == ("failed", 5, None)
-    assert (web1["stdout_tail"], web1["stderr_tail"], web1["truncated"]) == ("a\ufffd", "b\n", False)
-    assert web1["duration_seconds"] > 0 and web1["error"] == "exit status 5"
-    assert lines["web2"]["exit_status"] is None and "refused" in lines["web2"]["error"].lower()
-    assert "2 hosts: 2 failed" in err
+    assert list(web1)[:11] == [
+        "host", "address", "outcome", "exit_code", "signal", "stdout", "stderr", "truncated", "spill", "kill",
+        "duration_seconds",
+    ]  # fmt: skip
+    assert (web1["outcome"], web1["exit_code"], web1["signal"], web1["kill"]) == ("nonzero", 5, None, "n/a")
+    assert (web1["stdout"], web1["stderr"], web1["truncated"]) == ("a\ufffd", "b\n", False)
+    assert web1["duration_seconds"] > 0 and web1["why"] == "exit status 5"
+    assert Path(web1["spill"]).read_bytes() == b"a\xff" and Path(web1["stderr_spill"]).read_bytes() == b"b\n"
+    assert lines["web2"]["outcome"] == "unreachable" and lines["web2"]["exit_code"] is None
+    assert "refused" in lines["web2"]["why"].lower() and lines["web2"]["stdout"] == "" and not lines["web2"]["spill"]
+    assert "2 hosts: 1 nonzero, 1 unreachable" in err
 
 
 def test_long_output_keeps_its_tail(cockpit: Any) -> None:
     code, out, _ = end(cockpit("fleet", "exec", "web1", "--format", "json", "--", "seq 1 200000"))
     line = json.loads(out)
-    assert code == 0 and line["truncated"] and line["stdout_tail"].endswith("\n200000\n")
-    assert len(line["stdout_tail"]) == 65536
+    assert code == 0 and line["truncated"] and line["stdout"].endswith("\n200000\n")
+    assert len(line["stdout"]) == 65536 and line["lines"] == 200_000
+    assert Path(line["spill"]).read_text() == "".join(f"{n}\n" for n in range(1, 200_001))
 
 
 def test_production_needs_the_exact_count(cockpit: Any) -> None:
@@ -99,7 +106,8 @@ def test_mistakes_are_one_line_with_the_next_step(cockpit: Any) -> None:
 def test_a_dry_run_connects_to_nothing(cockpit: Any, sshd: Any) -> None:
     sshd.kill()
     code, out, _ = end(cockpit("fleet", "exec", "web1,prod1", "--dry-run", "--", "uptime"))
-    assert code == 0 and "nothing was changed" in out and f"web1 (127.0.0.1:{sshd.port}): uptime" in out
+    assert code == 0 and "nothing was changed" in out and "command: uptime\n" in out
+    assert f"@127.0.0.1:{sshd.port}\n" in out and f"@127.0.0.1:{sshd.port} (production)\n" in out
 
 
 def test_a_timeout_and_an_interrupt_end_the_command_on_the_host(
@@ -107,7 +115,7 @@ def test_a_timeout_and_an_interrupt_end_the_command_on_the_host(
 ) -> None:
     code, out, err = end(cockpit("fleet", "exec", "web1", "--timeout", "1", "--format", "json", "--", "sleep 55667788"))
     line = json.loads(out)
-    assert code == 1 and (line["state"], line["stop"]) == ("timed_out", "confirmed")
+    assert code == 1 and (line["outcome"], line["kill"]) == ("timeout_cmd", "confirmed")
     process = cockpit("fleet", "exec", "web1", "--", "echo started; sleep 55667789")
     assert process.stdout.readline() == "web1: started\n"
     process.send_signal(signal.SIGINT)
@@ -137,7 +145,7 @@ def test_list_looks_once_at_each_host(cockpit: Any) -> None:
         "memory_used_ratio", "disk_used_ratio", "uptime_seconds",
     }  # fmt: skip
     code, out, _ = end(cockpit("fleet", "list", "@web", "--no-connect"))
-    assert code == 0 and "web2" in out and "prod1" not in out and "connecting" in out
+    assert code == 0 and "web2" in out and "prod1" not in out and "connecting" not in out
     code, out, _ = end(cockpit("fleet", "list"))
     assert "● up" in out and "✗ unreachable" in out
 
