@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from cockpit.fleet.engine.dial import Again, Dial, Hop
@@ -48,7 +48,7 @@ class Way:
     hop: Callable[[], Awaitable[Hop]] | None = None
     """Gives what to go through."""
     ask: bool = True
-    """Whether somebody may be asked about an unknown host key."""
+    """Whether somebody may be asked: about an unknown host key, for a passphrase."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,18 @@ class Connector:
         """
         machine = way.machine
         book = await self._books.get(_files(machine))
+        shut: set[bytes] = set()
         for _ in range(ROUNDS):
             check = HostCheck(machine, book, lambda blob: self._doorkeeper.accepted(machine, blob))
             try:
-                return await self._tried(way, check)
+                return await self._tried(way, check, shut)
             except Unproven as error:
                 book = await self._settled(way, check, error)
             except Locked as error:
-                await self._keyring.open(error.file)
+                if way.ask:
+                    await self._keyring.open(error.file)
+                else:
+                    shut.add(error.file.data)
         raise errors.Denied(f"{machine.where} shows another key each time; look at it with: ssh -v {machine.address}")
 
     async def stranger(self, way: Way) -> Stranger | None:
@@ -116,11 +120,20 @@ class Connector:
         """Write its key down. Raises HostKeyUnknown when that cannot be."""
         await self._doorkeeper.write(stranger.machine, stranger.blob)
 
-    async def _tried(self, way: Way, check: HostCheck) -> tuple[SshLink, int]:
+    async def unlock(self, machine: Machine) -> list[tuple[str, bool]]:
+        """See Keyring.unlock."""
+        return await self._keyring.unlock(machine)
+
+    @property
+    def unlocked(self) -> int:
+        """Keys that a passphrase opened, ever."""
+        return self._keyring.unlocked
+
+    async def _tried(self, way: Way, check: HostCheck, shut: Collection[bytes] = ()) -> tuple[SshLink, int]:
         loop = asyncio.get_running_loop()
         left = way.seconds
         for attempt in range(1, ATTEMPTS + 1):
-            offers = await self._keyring.offers(way.machine)
+            offers = await self._keyring.offers(way.machine, shut)
             if way.machine.identities and not offers.found:
                 raise errors.Denied(f"{way.machine.where}: {'; '.join(offers.notes) or 'none of its keys can be used'}")
             hop = await way.hop() if way.hop is not None else None

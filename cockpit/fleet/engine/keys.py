@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import asyncssh
 from asyncssh.public_key import SSHOpenSSHCertificate
@@ -104,6 +104,8 @@ class Keyring:
     def __init__(self, consent: Consent) -> None:
         self.declined: set[bytes] = set()
         """Locked keys, by what is in their file, for which no passphrase was given."""
+        self.unlocked = 0
+        """Keys that a passphrase opened, ever."""
         self._consent = consent
         self._asking = asyncio.Lock()
         self._opened: dict[bytes, asyncssh.SSHKey] = {}
@@ -111,13 +113,14 @@ class Keyring:
         self._certificates: Fresh[str, SSHOpenSSHCertificate | str] = Fresh(keyfiles.certificate, FRESH_SECONDS)
         self._agents: dict[str, Agent] = {}
 
-    async def offers(self, machine: Machine) -> Offers:
-        """The keys for a machine. Waits while somebody is asked for a passphrase: it may be that of this login."""
+    async def offers(self, machine: Machine, without: Collection[bytes] = ()) -> Offers:
+        """The keys for a machine. Waits while somebody is asked for a passphrase: it may be that of this login.
+
+        `without` these locked ones, by what is in their file: nobody may be asked for their passphrase.
+        """
         async with self._asking:
             pass
-        usual = [f"{home()}/.ssh/{name}" for name in USUAL_KEYS] if machine.usual_keys else []
-        paths = machine.identities or usual
-        files = [await self._files.get(path) for path in paths]
+        files = await self._files_of(machine)
         certificates = [(path, await self._certificates.get(path)) for path in machine.certificates]
         agent = self._agent(machine)
         held = await agent.keys() if agent is not None else ()
@@ -131,7 +134,8 @@ class Keyring:
         chosen = []
         for candidate in choice.chosen:
             file = candidate.file
-            if candidate.agent is None and file is not None and file.data in self.declined:
+            shut = file is not None and (file.data in self.declined or file.data in without)
+            if candidate.agent is None and file is not None and shut:
                 choice.notes.append(f"the key {file.path} has a passphrase; run: ssh-add {file.path}")
             else:
                 chosen.append(candidate)
@@ -154,9 +158,22 @@ class Keyring:
                 key = await asyncio.to_thread(keyfiles.unlock, file, passphrase)
                 if key is not None:
                     self._opened[file.data] = key
+                    self.unlocked += 1
                     return
                 why = "that was not it"
             self.declined.add(file.data)
+
+    async def unlock(self, machine: Machine) -> list[tuple[str, bool]]:
+        """Ask, or ask again, for the passphrases of a machine's keys: (file, is it open now) of those that have one."""
+        locked = [file for file in await self._files_of(machine) if file.locked]
+        for file in locked:
+            self.declined.discard(file.data)
+            await self.open(file)
+        return [(file.path, file.data in self._opened) for file in locked]
+
+    async def _files_of(self, machine: Machine) -> list[KeyFile]:
+        usual = [f"{home()}/.ssh/{name}" for name in USUAL_KEYS] if machine.usual_keys else []
+        return [await self._files.get(path) for path in machine.identities or usual]
 
     def rest(self) -> None:
         """Let go of the agents."""

@@ -15,8 +15,8 @@ from cockpit.fleet.engine.link import Link, NotSent, Running, Terminal
 from cockpit.fleet.engine.local import LocalLink
 from cockpit.fleet.engine.slot import CHANNELS, Made, Making, Slot, most_connections, spare
 from cockpit.fleet.machine import Machine
-from cockpit.fleet.trust.consent import Consent, Nobody
-from cockpit.fleet.trust.refused import HostKeyRefused, HostKeyUnknown
+from cockpit.fleet.trust.consent import Consent, Nobody, OneAtATime
+from cockpit.fleet.trust.refused import HostKeyRefused
 from cockpit.model import errors
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Pool:
     def __init__(self, *, connect_seconds: float = CONNECT_SECONDS, consent: Consent | None = None) -> None:
         """`consent` is asked about unknown host keys and for passphrases; without one nothing is accepted."""
         self._connect_seconds = connect_seconds
-        self._consent = consent or Nobody()
+        self._consent = OneAtATime(consent or Nobody())
         self._connector: Connector | None = None
         self._pacer = Pacer()
         self._slots: dict[tuple[Any, ...], Slot] = {}
@@ -57,6 +57,10 @@ class Pool:
         self._keeping: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Future[Any]] = set()
         self._most = most_connections()
+
+    def ask(self, consent: Consent) -> None:
+        """From now on ask somebody else."""
+        self._consent.inner = consent
 
     @asynccontextmanager
     async def used(self) -> AsyncIterator[Pool]:
@@ -110,7 +114,8 @@ class Pool:
         return slot.made if slot.alive else None
 
     async def link(self, machine: Machine, *, ask: bool = True) -> Link:
-        """The kept connection, made if there is none. With `ask` somebody may be asked about an unknown host key.
+        """The kept connection, made if there is none. With `ask` somebody may be asked: about an unknown host key, for
+        a passphrase.
 
         Raises errors.Refused and what failures.py draws.
         """
@@ -125,7 +130,7 @@ class Pool:
                 making = slot.making = Making(slot, self._make(slot, machine, ask), ask=ask)
             try:
                 return await making.link()
-            except HostKeyUnknown:
+            except errors.Denied:
                 if making.ask or not ask:
                     raise
                 # it was begun for somebody who would not have us ask
@@ -156,6 +161,17 @@ class Pool:
             return None
         connector = await self._engine()
         return await connector.stranger(self._way(machine, self._slot(machine), True))
+
+    async def unlock(self, machine: Machine) -> list[tuple[str, bool]]:
+        """Ask for the passphrases of a machine's keys: (file, is it open now) of those that have one."""
+        if machine.transport == "local":
+            return []
+        return await (await self._engine()).unlock(machine)
+
+    @property
+    def unlocked(self) -> int:
+        """Grows with each key that a passphrase opens: logins that were refused may be let in now."""
+        return 0 if self._connector is None else self._connector.unlocked
 
     async def trust(self, stranger: Stranger) -> None:
         """Write its key down. Raises HostKeyUnknown when that cannot be."""
