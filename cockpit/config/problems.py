@@ -141,10 +141,11 @@ def of_sense(settings: Settings) -> Iterator[Problem]:
 
 def _inventory(path: Path, entry: str) -> Iterator[Problem]:
     kind, place = inventories.split(entry)
-    word = re.match(r"([A-Za-z_]+):", entry)
-    near = difflib.get_close_matches(word[1], inventories.KINDS, 1, 0.7) if word and not kind else []
-    if near:
-        yield Problem(path, f"there is no format {word[1] if word else ''!r}; did you mean {near[0]!r}?")
+    word = re.match(r"[A-Za-z_]{2,}(?=:)", entry)
+    if word is not None and not kind:
+        near = difflib.get_close_matches(word[0], inventories.KINDS, 1, 0.6)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(inventories.KINDS)}"
+        yield Problem(path, f"there is no format {word[0]!r}; {hint}")
     elif not place.strip():
         yield Problem(path, f"{entry!r} names no {'program' if kind == 'command' else 'file'}")
     elif "\0" in place:

@@ -69,6 +69,8 @@ class Term(Struct, frozen=True):
     """Of `@role` and `field=value`."""
     value: str = ""
     """Of the field; may be a glob unless it was quoted."""
+    names: tuple[str, ...] = ()
+    """Of any other term, its ranges expanded; globs unless it was quoted."""
     literal: bool = False
     """The value, or the name, was quoted."""
 
@@ -125,7 +127,7 @@ def _term(text: str) -> Term:
     if equals and '"' not in field:
         literal = unquoted(value)
         return Term(sign, rest, field=field, value=value if literal is None else literal, literal=literal is not None)
-    return Term(sign, rest, literal=unquoted(rest) is not None)
+    return Term(sign, rest, names=tuple(names(rest)), literal=unquoted(rest) is not None)
 
 
 def _end(said: str, text: str) -> tuple[str, str]:
@@ -147,17 +149,16 @@ def _named(term: Term, machines: Mapping[str, Machine], past: Past | None, chose
         return _ended(term, past)
     if term.field:
         return _having(term, machines)
-    meant = names(term.text)
     if not term.literal and _GLOB.search(term.text):
-        found = {name for glob in meant for name in _matching(glob, machines)}
+        found = {name for glob in term.names for name in _matching(glob, machines)}
         if not found:
             raise errors.Refused(f"no host matches {term.text!r}")
         return found
-    unknown = [name for name in meant if name not in machines and not (term.sign == "!" and name in chosen)]
+    unknown = [name for name in term.names if name not in machines and not (term.sign == "!" and name in chosen)]
     if unknown:
         word = "hosts" if len(unknown) > 1 else "host"
         raise errors.Refused(f"unknown {word} {fold(unknown)}{_nearest(unknown[0], machines)}")
-    return set(meant)
+    return set(term.names)
 
 
 def _ended(term: Term, past: Past | None) -> set[str]:

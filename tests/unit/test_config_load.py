@@ -53,6 +53,18 @@ def complaint(folder: Path, text: str) -> str:
             "c.toml:5: server.repositories[1].name: the name 'a/b' is taken by server.repositories[0]",
         ),
         ('[[fleet.hosts]]\nname="a"\nport=70000', "c.toml:3: fleet.hosts[0].port: 70000 is no port; write 1 to 65535"),
+        (
+            '[fleet]\ninventories = ["~/c",\n "ansibel:hosts"]',
+            "c.toml:2: fleet.inventories[1]: there is no format 'ansibel'; did you mean 'ansible'?",
+        ),
+        (
+            '[fleet]\ninventories = ["https://x"]',
+            "c.toml:2: fleet.inventories[0]: there is no format 'https'; there are ansible, csv, toml",
+        ),
+        ('[fleet]\ninventories = [""]', "c.toml:2: fleet.inventories[0]: '' names no file"),
+        ('[fleet]\ninventories = ["a\\u0000"]', "c.toml:2: fleet.inventories[0]: 'a\\x00' can be no path"),
+        ('[fleet]\ninventories = ["command:"]', "c.toml:2: fleet.inventories[0]: 'command:' names no program"),
+        ('[fleet]\ninventories = ["command:a \'"]', 'c.toml:2: fleet.inventories[0]: "command:a \'": no closing'),
         ("[fleet]\ninterval = nan", "c.toml:2: fleet.interval: nan is no interval; write seconds above 0"),
         (
             '[[metrics]]\nname="m"\nurl="http://u:hunter2@:9"',
@@ -121,9 +133,32 @@ def test_paths_are_relative_to_the_file_and_inventories_keep_their_names(tmp_pat
     assert settings.metrics[0].token_file == f"{tmp_path}/t"
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("hosts.csv", "{folder}/hosts.csv"),
+        ("csv:table", "csv:{folder}/table"),
+        ("ansible:~/inventory", "ansible:~/inventory"),
+        ("ssh_config:/etc/c", "ssh_config:/etc/c"),
+        ("command:./list --prod 'a b'", "command:{folder}/list --prod 'a b'"),
+        ("command:ansible-inventory --list -i x/y", "command:ansible-inventory --list -i x/y"),
+        ("command:~/bin/list", "command:~/bin/list"),
+        ("./odd:name", "{folder}/odd:name"),
+    ],
+)
+def test_inventories_keep_their_format_and_the_arguments_of_their_program(
+    tmp_path: Path, written: str, meant: str
+) -> None:
+    settings = read(tmp_path, f'[fleet]\ninventories = ["{written}"]')
+    assert settings.fleet.inventories == [meant.format(folder=tmp_path)]
+
+
 SETTINGS = Settings(
     pods=[PodsSource(name='a"b\n\x7f\\é', namespaces=["x", "y"])],
-    fleet=Fleet(hosts=[Host(name="h", roles=["web"], port=2222), Host(name="i")], interval=0.5),
+    fleet=Fleet(
+        hosts=[Host(name="h", roles=["web"], port=2222, labels={"rack": "b 7", "a.b": ""}), Host(name="i", jump="h")],
+        interval=0.5,
+    ),
     metrics=[MetricsSource(name="m", url="http://h", token_command=["pass", "show x"])],
     ui=Ui(mouse=False),
     keys={"pods.logs": "l", "a b": "ctrl+c"},
