@@ -19,6 +19,8 @@ from pathlib import Path
 import asyncssh
 
 from cockpit.fleet.inventory import sshconfig
+from cockpit.fleet.inventory.sshconfig.parse import parse
+from cockpit.fleet.inventory.sshconfig.tokens import Local
 
 RUNS = 7
 SAMPLED = 20
@@ -73,10 +75,10 @@ def main() -> None:
         for title, rest in REST.items():
             path = Path(folder) / "config"
             path.write_text(blocks + rest)
-            parse = best(lambda path=path: sshconfig.parse(path))
+            parsing = best(lambda path=path: parse(path, Local.here()))
             ours = best(lambda path=path: sshconfig.read(path, "bench"))
             print(f"{title}: {count} hosts, {len((blocks + rest).splitlines())} lines")
-            print(f"  cockpit   {ours * 1e3:9.1f} ms, of which parsing {parse * 1e3:.1f}")
+            print(f"  cockpit   {ours * 1e3:9.1f} ms, of which parsing {parsing * 1e3:.1f}")
             peers = {"asyncssh": by_asyncssh(path, names)}
             if shutil.which("ssh"):
                 peers["ssh -G"] = by_ssh(path, names)

@@ -16,6 +16,7 @@ from cockpit.fleet.inventory.sshconfig import lines
 from cockpit.fleet.inventory.sshconfig.jumps import Hop, hops
 from cockpit.fleet.inventory.sshconfig.machines import Machines
 from cockpit.fleet.inventory.sshconfig.outside import Outside
+from cockpit.fleet.inventory.sshconfig.parse import parse
 from cockpit.fleet.inventory.sshconfig.tokens import Local
 from cockpit.fleet.machine import GLOBAL_KNOWN_HOSTS, Machine
 from cockpit.fleet.trust.knownhosts import stamp
@@ -482,7 +483,7 @@ def test_without_an_answer_of_dns_the_name_stays_and_the_host_says_so(tmp_path: 
     path.write_text(
         "CanonicalizeHostname yes\nCanonicalDomains example.invalid\nHost web\n User u\nMatch canonical all\n Port 9\n"
     )
-    parsed = sshconfig.parse(path)
+    parsed = parse(path, Local.here())
     (machine,) = Machines(parsed, "s", local=Local.here(), outside=Outside(reading_seconds=0)).all(parsed.names)
     assert (machine.address, machine.port) == ("web", 9)
     assert machine.notes == ("DNS did not answer for web, which is therefore not canonicalized",)
@@ -491,7 +492,8 @@ def test_without_an_answer_of_dns_the_name_stays_and_the_host_says_so(tmp_path: 
 def test_a_host_that_is_not_listed_is_resolved_too(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text("Host *.corp\n User ops\n ProxyJump gate\nHost gate\n Port 2\n")
-    machine = sshconfig.resolve(sshconfig.parse(path), "web9.corp", "csv")
+    local = Local.here()
+    machine = Machines(parse(path, local), "csv", local=local, outside=Outside()).machine("web9.corp")
     assert (machine.source, machine.name, machine.user) == ("csv", "web9.corp", "ops")
     assert [(hop.name, hop.port) for hop in machine.jumps] == [("gate", 2)]
 

@@ -17,11 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cockpit.fleet.inventory import sshconfig
 from cockpit.fleet.inventory.sshconfig.directives import DIRECTIVES
 from cockpit.fleet.inventory.sshconfig.machines import Machines
 from cockpit.fleet.inventory.sshconfig.outside import Outside
-from cockpit.fleet.inventory.sshconfig.parse import Segment
+from cockpit.fleet.inventory.sshconfig.parse import Segment, parse
 from cockpit.fleet.inventory.sshconfig.resolve import Resolved, resolve
 from cockpit.fleet.inventory.sshconfig.tokens import Local, Tokens, Unusable
 from cockpit.fleet.machine import Machine
@@ -77,7 +76,7 @@ def differences(path: Path, host: str) -> list[str]:
     theirs = printed("-F", str(path), host)
     here, outside = Local.here(), Outside()
     try:
-        parsed = sshconfig.parse(path)
+        parsed = parse(path, here)
         ours = resolve(parsed, host, Tokens.of_here(here), outside, Segment(()))
         machine = Machines(parsed, "ssh", local=here, outside=outside).machine(host)
     except (errors.SourceError, Unusable) as error:
@@ -308,7 +307,8 @@ def test_the_hops_are_those_that_ssh_goes_through(tmp_path: Path, host: str) -> 
     )
     wanted = re.findall(r"Executing proxy command: .* -W '\[(\S+)\]:(\d+)'", ran.stderr)
     wanted += re.findall(r"Connecting to \S+ \[(\S+)\] port (\d+)", ran.stderr)
-    machine = sshconfig.resolve(sshconfig.parse(path), host)
+    here = Local.here()
+    machine = Machines(parse(path, here), "ssh", local=here, outside=Outside()).machine(host)
     assert [(each.address, str(each.port)) for each in (*machine.jumps, machine)] == wanted[::-1]
 
 
@@ -336,9 +336,12 @@ def sandbox(tmp_path: Path, need: Callable[[str, str], str]) -> Sandbox:
 OURS = """
 import json, sys
 from pathlib import Path
-from cockpit.fleet.inventory import sshconfig
-parsed = sshconfig.parse(Path(sys.argv[1]))
-machines = [sshconfig.resolve(parsed, name) for name in sys.argv[2:]]
+from cockpit.fleet.inventory.sshconfig.machines import Machines
+from cockpit.fleet.inventory.sshconfig.outside import Outside
+from cockpit.fleet.inventory.sshconfig.parse import parse
+from cockpit.fleet.inventory.sshconfig.tokens import Local
+here = Local.here()
+machines = Machines(parse(Path(sys.argv[1]), here), "ssh", local=here, outside=Outside()).all(sys.argv[2:])
 print(json.dumps([[m.user, m.address, str(m.port), m.unsupported] for m in machines]))
 """
 
@@ -461,7 +464,7 @@ def test_a_command_of_match_exec_is_run_once_and_stopped_when_it_hangs(
           User u
         """
     )
-    parsed = sshconfig.parse(path)
+    parsed = parse(path, Local.here())
     outside = Outside(question_seconds=0.3)
     machines = Machines(parsed, "ssh", local=Local.here(), outside=outside).all(parsed.names)
     found = {machine.name: machine for machine in machines}
@@ -479,7 +482,7 @@ def test_a_command_of_match_exec_is_run_once_and_stopped_when_it_hangs(
 def test_commands_that_hang_do_not_hold_up_the_reading_one_after_the_other(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text('Match exec "sleep 98766.4321; echo %n"\n Port 1\nHost a b c d e f g h i j k l\n User u\n')
-    parsed = sshconfig.parse(path)
+    parsed = parse(path, Local.here())
     outside = Outside(question_seconds=30, reading_seconds=0.5)
     machines = Machines(parsed, "ssh", local=Local.here(), outside=outside).all(parsed.names)
     assert all("did not end" in machine.unsupported or "was not run" in machine.unsupported for machine in machines)

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cockpit.fleet.inventory.sshconfig import parse as parsing
 from cockpit.fleet.inventory.sshconfig.machines import Machines
 from cockpit.fleet.inventory.sshconfig.outside import Outside
-from cockpit.fleet.inventory.sshconfig.parse import Parsed
+from cockpit.fleet.inventory.sshconfig.parse import parse
 from cockpit.fleet.inventory.sshconfig.tokens import Local
 from cockpit.fleet.machine import Machine
 
@@ -26,16 +25,7 @@ def read(path: Path, source: str) -> tuple[list[Machine], list[str], bool]:
 
     Does file I/O, and asks what the configuration asks: call it in a thread. Raises model.errors.
     """
-    parsed = parse(path)
-    machines = Machines(parsed, source, local=Local.here(), outside=Outside()).all(parsed.names)
+    local = Local.here()
+    parsed = parse(path, local)
+    machines = Machines(parsed, source, local=local, outside=Outside()).all(parsed.names)
     return machines, list(parsed.watched), parsed.asks
-
-
-def parse(path: Path) -> Parsed:
-    """A configuration for `resolve`. Does file I/O: call it in a thread. Raises model.errors."""
-    return parsing.parse(path, Local.here())
-
-
-def resolve(parsed: Parsed, name: str, source: str = "") -> Machine:
-    """One host, listed or not, as `read` would give it. Call it in a thread, as `read`."""
-    return Machines(parsed, source, local=Local.here(), outside=Outside()).machine(name)

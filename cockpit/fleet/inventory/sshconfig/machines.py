@@ -215,7 +215,7 @@ def _notes(lacking: Iterable[tuple[Directive, Value]], strict: str) -> Iterator[
 
 
 def _said(directive: Directive, value: Value) -> str:
-    """ "" when it asks for nothing that we lack."""
+    """The directive, with its value where that may be shown; empty when it asks for nothing that we lack."""
     if directive.title == "SetEnv":
         return f"SetEnv {' '.join(assignment.partition('=')[0] for assignment in value)}"
     asked = [each for each in value if each.lower() not in directive.plain and each not in directive.plain]
