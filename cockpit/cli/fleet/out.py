@@ -15,6 +15,7 @@ WAITING_BYTES = 1 << 20
 """Unwritten output from which on the hosts are made to wait."""
 STATUS_SECONDS = 0.1
 """Between two drawings of the line of progress."""
+STDOUT, STDERR = 1, 2
 _ERASE = b"\r\x1b[K"
 
 
@@ -28,6 +29,8 @@ class Out:
         self._shown = ""
         self._has_status = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._closed = False
+        self._unread = False
+        """Nobody reads stdout any more."""
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -62,18 +65,16 @@ class Out:
         self._wake.set()
 
     async def run(self, gone: Callable[[], None]) -> None:
-        """Write until closed; `gone` is called once when nobody reads any more, and the rest is dropped."""
-        broken = False
+        """Write until closed; `gone` is called once when nobody reads stdout any more, and its rest is dropped."""
+        told = False
         while not self._closed or self._pieces or self._shown:
             await self._wake.wait()
             self._wake.clear()
             pieces, self._pieces, self._waiting_bytes = self._pieces, [], 0
             self._room.set()
-            try:
-                await asyncio.to_thread(self._write, [] if broken else pieces, self._status)
-            except BrokenPipeError:
-                broken = True
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            await asyncio.to_thread(self._write, pieces, self._status)
+            if self._unread and not told:
+                told = True
                 gone()
             if self._has_status and not self._closed and not self._pieces:
                 await asyncio.sleep(STATUS_SECONDS)
@@ -87,22 +88,28 @@ class Out:
 
     def _write(self, pieces: Iterable[tuple[bool, bytes]], status: str) -> None:
         if self._shown and (pieces or status != self._shown):
-            _all(sys.stderr.fileno(), _ERASE)
+            self._put(STDERR, _ERASE)
             self._shown = ""
-        stream, held = False, bytearray()
+        file, held = STDOUT, bytearray()
         for stderr, data in pieces:
-            if stderr is not stream:
-                _all(2 if stream else 1, held)
-                stream, held = stderr, bytearray()
+            wanted = STDERR if stderr else STDOUT
+            if wanted != file:
+                self._put(file, held)
+                file, held = wanted, bytearray()
             held += data
-        _all(2 if stream else 1, held)
+        self._put(file, held)
         if status and status != self._shown:
             self._shown = status
             columns = shutil.get_terminal_size().columns
-            _all(2, _ERASE + status[: max(1, columns - 1)].encode("utf-8", "replace"))
+            self._put(STDERR, _ERASE + status[: max(1, columns - 1)].encode("utf-8", "replace"))
 
-
-def _all(file: int, data: bytes | bytearray) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]
+    def _put(self, file: int, data: bytes | bytearray) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(file, view) :]
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, file)
+            os.close(nowhere)
+            self._unread = self._unread or file == STDOUT

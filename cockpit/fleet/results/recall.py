@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 from msgspec import Struct
 
@@ -60,8 +61,15 @@ class Recall:
             if self._last is None or self._last.summary.started_at <= kept.summary.started_at:
                 self._last = kept
         if self._last is not None and self._last.summary.key not in found:
-            self._last = None
+            self._last = self._newest(found)
         self._runs = found
+
+    def _newest(self, runs: Mapping[str, _Ends]) -> RunRecord | None:
+        """The last one was forgotten: the one before it, if that is still there."""
+        for key in sorted(runs, key=lambda key: runs[key].started_at, reverse=True):
+            with suppress(errors.SourceError):
+                return record.read(self.history.folder / key)
+        return None
 
     @property
     def last(self) -> RunRecord | None:
