@@ -1,4 +1,4 @@
-"""A text in all the output of a run, read block by block in a thread."""
+"""A text in all the output of a run, read block by block in a thread. Of a line longer than a block, block by block."""
 
 from __future__ import annotations
 
