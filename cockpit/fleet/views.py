@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
-import shlex
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from cockpit.fleet.engine.remote import sent
+from cockpit.fleet.facts.drilled import machine_of
+from cockpit.fleet.facts.lines import JOURNAL, WARNINGS, script_lines
 from cockpit.fleet.host import Host
-from cockpit.fleet.machine import Machine
 from cockpit.fleet.roster import Roster
 from cockpit.listing.views import View
-from cockpit.model import errors
 from cockpit.model.units import human_duration
-
-LINE_CHARS = 4096
-"""A longer line is cut into several."""
 
 _DESCRIBE = """
 uname -srm
@@ -31,15 +25,6 @@ if command -v systemctl >/dev/null && [ -d /run/systemd/system ]; then
 fi
 true
 """
-_PROCESSES = (
-    "ps -eo pid,user,pcpu,pmem,etime,args --sort=-pcpu 2>/dev/null | head -n 60 "
-    "|| { echo 'there is no ps on this host' >&2; false; }"
-)
-_JOURNAL = """
-if command -v journalctl >/dev/null && [ -d /run/systemd/system ]; then exec journalctl -n 200 -f --no-pager; fi
-for file in /var/log/syslog /var/log/messages; do [ -r $file ] && exec tail -n 200 -F $file; done
-if dmesg >/dev/null 2>&1; then dmesg | tail -n 200; else echo 'no journal, no syslog, and dmesg is refused'; fi
-"""
 
 
 def views(roster: Roster) -> tuple[View[Host], ...]:
@@ -48,25 +33,26 @@ def views(roster: Roster) -> tuple[View[Host], ...]:
     def describe(host: Host) -> AsyncIterator[str]:
         return _described(roster, host)
 
-    def processes(host: Host) -> AsyncIterator[str]:
-        return _lines(roster, host, _PROCESSES)
-
     def journal(host: Host) -> AsyncIterator[str]:
-        return _lines(roster, host, _JOURNAL)
+        return script_lines(roster, host, JOURNAL)
+
+    def warnings(host: Host) -> AsyncIterator[str]:
+        return script_lines(roster, host, WARNINGS)
 
     return (
         View("fleet.describe", "Describe", "d", describe),
-        View("fleet.journal", "Journal", "l", journal, disabled=_unreachable, follow=True),
-        View("fleet.processes", "Processes", "p", processes, disabled=_unreachable),
+        View("fleet.journal", "Journal", "l", journal, disabled=unreachable, follow=True),
+        View("fleet.warnings", "Warnings of the last hour", "e", warnings, disabled=unreachable),
     )
 
 
-def _unreachable(host: Host) -> str | None:
+def unreachable(host: Host) -> str | None:
+    """Why nothing can be asked of it."""
     return f"{host.name} is {host.state}" if host.state.startswith("unsupported") else None
 
 
 async def _described(roster: Roster, host: Host) -> AsyncGenerator[str, None]:
-    machine = _machine(roster, host)
+    machine = machine_of(roster, host)
     facts = {
         "name": host.name,
         "address": host.address,
@@ -89,32 +75,6 @@ async def _described(roster: Roster, host: Host) -> AsyncGenerator[str, None]:
     if machine.unsupported:
         return
     yield ""
-    async with aclosing(_lines(roster, host, _DESCRIBE)) as lines:
+    async with aclosing(script_lines(roster, host, _DESCRIBE)) as lines:
         async for line in lines:
             yield line
-
-
-def _machine(roster: Roster, host: Host) -> Machine:
-    machine = roster.machine(host.key)
-    if machine is None:
-        raise errors.NotFound(f"{host.name} is no longer in the inventory")
-    return machine
-
-
-async def _lines(roster: Roster, host: Host, script: str) -> AsyncGenerator[str, None]:
-    """The output of a script, both streams, as lines; closing it ends the script on the host."""
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    rest = ""
-    line = f"exec /bin/sh -c {shlex.quote(script)}"
-    async with roster.pool.used() as pool, sent(pool, _machine(roster, host), line) as remote:
-        while (chunk := await remote.read()) is not None:
-            *lines, rest = (rest + decoder.decode(chunk.data)).split("\n")
-            while len(rest) > LINE_CHARS:
-                lines.append(rest[:LINE_CHARS])
-                rest = rest[LINE_CHARS:]
-            for line in lines:
-                yield line.removesuffix("\r")
-        if rest:
-            yield rest
-        if not remote.ending.known:
-            raise errors.Unreachable(f"{host.name}: the connection was lost ({remote.ending.lost})")

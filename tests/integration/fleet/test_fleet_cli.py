@@ -141,8 +141,9 @@ def test_list_looks_once_at_each_host(cockpit: Any) -> None:
     assert code == 0 and list(lines) == ["web1", "web2", "prod1", "locked", "here"]
     assert lines["web1"]["state"] == "up" and lines["web1"]["cpus"] and lines["web2"]["state"] == "unreachable"
     assert set(lines["web1"]) == {
-        "key", "name", "address", "roles", "env", "state", "error", "latency_seconds", "load1", "cpus",
-        "memory_used_ratio", "disk_used_ratio", "uptime_seconds",
+        "key", "name", "address", "roles", "env", "state", "error", "latency_seconds", "age_seconds", "load1", "cpus",
+        "cpu_ratio", "memory_used_ratio", "memory_bytes", "disk_used_ratio", "disks", "uptime_seconds", "kernel", "os",
+        "reboot_needed", "failed_units", "users", "top_cpu", "top_memory",
     }  # fmt: skip
     code, out, _ = end(cockpit("fleet", "list", "@web", "--no-connect"))
     assert code == 0 and "web2" in out and "prod1" not in out and "connecting" not in out

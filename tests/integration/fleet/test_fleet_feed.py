@@ -12,8 +12,10 @@ import msgspec
 import pytest
 
 from cockpit.config.settings import Fleet, Host, Settings
-from cockpit.fleet import adapter as adapter_module
+from cockpit.fleet.facts import sampler
+from cockpit.listing.cells import row
 from cockpit.model import errors, health
+from cockpit.model.tone import Tone
 from cockpit.session.fleet import build
 from cockpit.session.pane import Pane
 from cockpit.tasks.action import State
@@ -43,8 +45,9 @@ async def live(fleet: Fleet) -> AsyncIterator[Pane[Any]]:
 
 
 @pytest.fixture(autouse=True)
-def quick_return(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter_module, "BACKOFF_SECONDS", (0.2, 0.5))
+def quick_return(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("COCKPIT_STATE_DIR", str(tmp_path / "past"))
+    monkeypatch.setattr(sampler, "BACKOFF_SECONDS", (0.2, 0.5))
 
 
 def state(pane: Pane[Any], key: str) -> str:
@@ -64,13 +67,18 @@ async def test_hosts_are_seen_with_their_figures(sshd: Any) -> None:
         await seen(pane)
         for key in ("config/web1", "config/here"):
             item = pane.feed.items[key]
-            assert item.state == "up" and item.cpus and item.load1 is not None
-            assert 0 < item.memory_used_ratio < 1 and 0 < item.disk_used_ratio < 1
+            assert item.state == "up" and item.load1 is not None and item.current
+            assert 0 < item.memory_used_ratio < 1 and item.memory_bytes > 1_000_000
             assert item.uptime_seconds > 0 and 0 < item.latency_seconds < 10
+            known = item.details
+            assert known.cpus and known.system.startswith("Linux ") and known.os
+            assert known.disks[0].mount == "/" and 0 < known.disks[0].used_ratio < 1
+            assert known.top_memory and known.top_memory[0].memory_bytes > 0
         assert await pane.feed.until(lambda: pane.feed.items["config/web1"].cpu_ratio is not None, 20)
         assert isinstance(pane.feed.overall, health.Live)
         said = msgspec.json.decode(msgspec.json.encode(pane.report(pane.feed.items["config/web1"], 0.0)))
         assert said["state"] == "up" and said["error"] is None and said["roles"] == ["web"]
+        assert said["kernel"].startswith("Linux ") and 0 < said["disk_used_ratio"] < 1
         assert pane.target(pane.feed.items["config/web1"]).production
         assert pane.production == {"config"}
 
@@ -81,7 +89,12 @@ async def test_a_killed_sshd_is_unreachable_and_returns(sshd: Any) -> None:
         sshd.kill()
         assert await pane.feed.until(lambda: state(pane, "config/web1") == "unreachable", 30)
         item = pane.feed.items["config/web1"]
-        assert item.error and item.load1 is None and item.latency_seconds is None
+        assert item.error and item.latency_seconds is None and not item.current
+        shown = dict(
+            zip([column.id for column in pane.columns], row(pane.columns, item, item.seen_at + 90), strict=True)
+        )
+        assert shown["state"].text == "unreachable 90s"
+        assert shown["load"].tone == shown["memory"].tone == Tone.MUTED, "the last figures do not look current"
         assert isinstance(pane.feed.overall, health.Live), "the inventory is fine, only the host is not"
         sshd.start()
         assert await pane.feed.until(lambda: state(pane, "config/web1") == "up", 30)
@@ -115,12 +128,13 @@ async def test_inventories_are_read_again_when_they_change_and_a_bad_one_is_its_
         f" HostName 127.0.0.1\n Port {sshd.port}\n IdentityFile {sshd.identity}\n"
         f" UserKnownHostsFile {sshd.known_hosts}\n"
     )
-    ssh.write_text(f"Host a\n{common}Host far\n ProxyJump a\n")
+    ssh.write_text(f"Host a\n{common}Host behind\n{common} ProxyJump a\nHost far\n RefuseConnection gone\n")
     bad.write_text("[[hosts]]\nnam = 1\n")
     async with live(Fleet(inventories=[str(ssh), str(bad)], interval=0.5)) as pane:
         await seen(pane)
         assert state(pane, f"{ssh}/a") == "up"
-        assert state(pane, f"{ssh}/far") == "unsupported: ProxyJump"
+        assert state(pane, f"{ssh}/behind") == "up"
+        assert state(pane, f"{ssh}/far") == "unsupported: RefuseConnection: gone"
         assert isinstance(pane.feed.health[str(ssh)], health.Live)
         assert await pane.feed.until(lambda: isinstance(pane.feed.health[str(bad)], health.Stale), 10)
         assert "bad.toml" in pane.feed.health[str(bad)].why
@@ -134,11 +148,11 @@ async def test_views_read_a_host(sshd: Any) -> None:
         await seen(pane)
         item = pane.feed.items["config/web1"]
         views = {view.id: view for view in pane.views}
-        assert {view.key for view in pane.views} == {"d", "l", "p"}
+        assert {view.key for view in pane.views} == {"d", "l", "e"}
         described = [line async for line in views["fleet.describe"].lines(item)]
         assert "name:        web1" in described and "DISKS" in described
-        processes = [line async for line in views["fleet.processes"].lines(item)]
-        assert "COMMAND" in processes[0] and len(processes) > 3
+        warnings = [line async for line in views["fleet.warnings"].lines(item)]
+        assert warnings
         first = views["fleet.journal"].lines(item)
         assert isinstance(await anext(first), str)
         await first.aclose()  # type: ignore[attr-defined]
@@ -173,7 +187,7 @@ async def test_a_batch_from_the_pane_and_its_rerun(sshd: Any, tmp_path: Path) ->
             "web1": State.FAILED,
             "web2": State.FAILED,
         }
-        assert "2 hosts: 2 failed" in await tasks.output(record.key)
+        assert "2 hosts: 1 nonzero, 1 unreachable" in await tasks.output(record.key)
 
         bad.write_text("")
         assert rerun.disabled([]) is None
