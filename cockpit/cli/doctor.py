@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from cockpit.config.settings import Settings
+    from cockpit.session.pane import Pane
     from cockpit.snapshot.take import Taken
 
 
@@ -41,6 +42,7 @@ async def _examine(settings: Settings, timeout: float) -> list[tuple[str, bool, 
     panes = build_panes(settings)
     taken = await take(panes, timeout=timeout, scope=Scope())
     findings = [finding for pane in taken for finding in _sources(pane)]
+    findings.extend(_inventories(panes.values()))
     findings.extend(_hosts(taken))
     findings.extend([finding async for finding in _server(settings)])
     return findings
@@ -58,6 +60,19 @@ def _sources(taken: Taken) -> Iterator[tuple[str, bool, str]]:
         good = report.state == "live"
         said = f"{len(taken.items)} items" if good else f"{report.state}: {report.error}"
         yield f"{name}: {printable(source)}", good, printable(said)
+
+
+def _inventories(panes: Iterable[Pane[Any]]) -> Iterator[tuple[str, bool, str]]:
+    """What was read of the inventories and is not all that stands there, and a selection of no use."""
+    from cockpit.model.printable import printable
+    from cockpit.session.fleet import FleetPane
+
+    for pane in panes:
+        if isinstance(pane, FleetPane):
+            if pane.roster.complaint:
+                yield "fleet: production", False, printable(pane.roster.complaint)
+            for note in pane.roster.notes:
+                yield "fleet: note", True, printable(note)
 
 
 def _hosts(taken: list[Taken]) -> Iterator[tuple[str, bool, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 
 from cockpit.fleet.inventory.ansible.folder import Reading, programs
+from cockpit.fleet.inventory.ansible.sshargs import arguments as options
+from cockpit.fleet.inventory.ssh import Call, Ssh
+from cockpit.model.user import user_name
 
 INI = """\
 # comment
@@ -216,3 +220,62 @@ def test_groups_hosts_and_variables_are_those_of_ansible(
     assert mine["_meta"]["hostvars"] == theirs.pop("_meta")["hostvars"]
     mine.pop("_meta")
     assert mine == theirs
+
+
+SSH_CONFIG = """\
+Host web1
+  HostName real.example
+  User config
+  Port 2200
+  IdentityFile /config/key
+  ProxyJump config-bastion
+Match user special
+  Port 77
+Host *
+  UserKnownHostsFile /config/kh
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "-o Port=99 -l u -i FOLDER/k1 -i 'FOLDER/k 2'",
+        "-p 5 -o Port=6 -o ProxyJump=ops@b:2222,c",
+        "-J b -o 'ProxyCommand=nc %h %p'",
+        "-o ProxyJump=none -oUserKnownHostsFile='/a /b' -o StrictHostKeyChecking=accept-new",
+        "-CAq4 -o ControlMaster=auto -o ControlPersist=60s -o IdentitiesOnly=yes",
+        "-l special",
+        "-o HostName=other.example -o 'HostKeyAlias Alias'",
+    ],
+)
+def test_arguments_of_ssh_mean_what_they_mean_to_ssh(
+    arguments: str, tmp_path: Path, need: Callable[[str, str], str]
+) -> None:
+    ssh = need("ssh", "apt-get install openssh-client")
+    config = tmp_path / "config"
+    config.write_text(SSH_CONFIG)
+    for name in ("k1", "k 2"):
+        (tmp_path / name).write_text("")
+    arguments = arguments.replace("FOLDER", str(tmp_path))
+    ran = subprocess.run(
+        [ssh, "-G", "-F", str(config), *shlex.split(arguments), "web1"], capture_output=True, text=True, check=True
+    )
+    theirs: dict[str, list[str]] = {}
+    for line in ran.stdout.splitlines():
+        word, _, value = line.partition(" ")
+        theirs.setdefault(word, []).append(value)
+    machine = Ssh(str(config)).machine(Call("web1", options(arguments).options))
+    jumps = ",".join(
+        [f"{hop.user}@{hop.address}:{hop.port}" if hop.user != user_name() else hop.address for hop in machine.jumps]
+    )
+    assert [machine.address] == theirs["hostname"]
+    assert ([machine.user], [str(machine.port)]) == (theirs["user"], theirs["port"])
+    assert list(machine.identities) == theirs["identityfile"]
+    assert [" ".join(machine.known_hosts)] == theirs["userknownhostsfile"]
+    assert [jumps] == theirs.get("proxyjump", [""])
+    command = theirs.get("proxycommand", [""])[0]
+    assert machine.proxy_command == command.replace("%h", machine.address).replace("%p", str(machine.port))
+    assert (machine.unknown_keys == "accept") == (theirs["stricthostkeychecking"] == ["accept-new"])
+    assert machine.identities_only == (theirs["identitiesonly"] == ["yes"])
+    assert [machine.host_key_alias] == theirs.get("hostkeyalias", [""])

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
+
+from msgspec import Struct
 
 from cockpit.fleet.inventory.ansible.sshargs import arguments, quoted
 from cockpit.fleet.inventory.ansible.tree import ALL, UNGROUPED, Tree, Vars
@@ -28,18 +30,39 @@ _TOLD = re.compile(r"ansible_(?:become\w*|password|ssh_pass(?:word)?|ssh_executa
 """Not honoured, and it would be missed."""
 
 
-class _Shared:
-    """Values that hosts have in common are kept once."""
+class _Fact(Struct, frozen=True, gc=False):
+    """What one variable says, apart from the connection."""
+
+    label: tuple[str, str] | None = None
+    note: str = ""
+    template: str = ""
+    """Its name, where its value is a template."""
+
+
+class _Reader:
+    """What hosts have in common is looked at, and kept, once."""
 
     def __init__(self) -> None:
-        self._labels: dict[tuple[str, str], tuple[str, str]] = {}
+        self._facts: dict[tuple[str, str], _Fact] = {}
         self._roles: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def labels(self, variables: Vars) -> tuple[tuple[str, str], ...]:
-        pairs = sorted(_labels(variables))
-        return tuple([self._labels.setdefault(pair, pair) for pair in pairs])
+    def host(self, name: str, own: Vars, groups: tuple[str, ...]) -> Said:
+        facts = [self._fact(variable) for variable in own.items()]
+        labels = tuple(sorted([fact.label for fact in facts if fact.label is not None]))
+        notes = sorted([fact.note for fact in facts if fact.note])
+        templates = sorted([fact.template for fact in facts if fact.template])
+        return _host(name, own, self._roles_of(groups), labels, notes, templates)
 
-    def roles(self, groups: tuple[str, ...]) -> tuple[str, ...]:
+    def _fact(self, variable: tuple[Any, Any]) -> _Fact:
+        name, value = variable
+        if type(value) is not str:
+            return _fact(str(name), value)
+        found = self._facts.get(variable)
+        if found is None:
+            found = self._facts[variable] = _fact(str(name), value)
+        return found
+
+    def _roles_of(self, groups: tuple[str, ...]) -> tuple[str, ...]:
         """The nearest group first."""
         if groups not in self._roles:
             self._roles[groups] = tuple(name for name in reversed(groups) if name not in (ALL, UNGROUPED))
@@ -48,15 +71,31 @@ class _Shared:
 
 def hosts(tree: Tree, variables: Mapping[str, Vars]) -> Iterator[Said]:
     """Each host of a tree. Raises errors.Malformed."""
-    shared = _Shared()
+    reader = _Reader()
     for name, own in variables.items():
-        yield _host(name, own, shared.roles(tree.groups_of(name)), shared.labels(own))
+        yield reader.host(name, own, tree.groups_of(name))
 
 
-def _host(name: str, own: Vars, roles: tuple[str, ...], labels: tuple[tuple[str, str], ...]) -> Said:
-    notes = [f"{variable} is not honoured" for variable in sorted(map(str, own)) if _TOLD.fullmatch(variable)]
+def _fact(name: str, value: Any) -> _Fact:
+    """A label is one line of text and neither ansible's own nor, by its name, a secret."""
+    if _TOLD.fullmatch(name) and value is not False:
+        return _Fact(note=f"{name} is not honoured")
+    if templated(value):
+        return _Fact(template=name)
+    text = None if name.startswith("ansible_") or name == "env" or is_secret(name) else scalar(value)
+    return _Fact() if text is None else _Fact(label=(name, text))
+
+
+def _host(
+    name: str,
+    own: Vars,
+    roles: tuple[str, ...],
+    labels: tuple[tuple[str, str], ...],
+    notes: list[str],
+    templates: list[str],
+) -> Said:
     hidden = [word for word in _DECISIVE if isinstance(own.get(word), Vaulted) or templated(own.get(word))]
-    unknown = sorted(str(word) for word, value in own.items() if templated(value) and word not in hidden)
+    unknown = [word for word in templates if word not in hidden]
     if unknown:
         notes.append(f"templates are not evaluated: {_some(unknown)}")
     transport, unsupported = _transport(own)
@@ -112,16 +151,6 @@ def _text(name: str, own: Vars, word: str) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise errors.Malformed(f"{word} of the host {name!r} is no text")
     return str(value)
-
-
-def _labels(variables: Vars) -> Iterator[tuple[str, str]]:
-    """What is one line of text and neither ansible's own nor, by its name, a secret."""
-    for name, value in variables.items():
-        if not isinstance(name, str) or name.startswith("ansible_") or name == "env" or is_secret(name):
-            continue
-        text = None if templated(value) else scalar(value)
-        if text is not None:
-            yield name, text
 
 
 def _some(names: list[str], most: int = 5) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -42,6 +43,7 @@ class Arguments(Struct, frozen=True):
     """Arguments that are not understood."""
 
 
+@lru_cache(maxsize=4096)
 def arguments(text: str) -> Arguments:
     """As a shell would split them, and ssh would take them."""
     try:
