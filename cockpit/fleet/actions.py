@@ -9,7 +9,7 @@ from dataclasses import replace
 from msgspec import structs
 
 from cockpit.fleet.engine.remote import unbroken
-from cockpit.fleet.fold import quoted
+from cockpit.fleet.fold import fold, quoted
 from cockpit.fleet.host import Host
 from cockpit.fleet.results.record import RUNNING
 from cockpit.fleet.roster import Roster
@@ -17,7 +17,7 @@ from cockpit.fleet.run.job import exec_job
 from cockpit.fleet.run.order import TIMEOUT_SECONDS, Order, repeated
 from cockpit.fleet.run.plan import Plan
 from cockpit.fleet.run.run import Run
-from cockpit.fleet.selection import ENDS, fold
+from cockpit.fleet.selection import ENDS
 from cockpit.model import errors
 from cockpit.tasks.action import Action, Input, Job, Progress, Risk
 

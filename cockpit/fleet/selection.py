@@ -10,8 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from cockpit.fleet.fold import fold as fold
-from cockpit.fleet.fold import names, split, unquoted
+from cockpit.fleet.fold import fold, names, split, unquoted
 from cockpit.fleet.machine import Machine
 from cockpit.model import errors
 

@@ -14,7 +14,7 @@ def agreed(machines: Sequence[Machine], yes: int | None, *, changes: bool = True
 
     `changes` is false for a dry run, which needs no consent.
     """
-    from cockpit.fleet.selection import fold
+    from cockpit.fleet.fold import fold
     from cockpit.model import errors
 
     count, names = len(machines), fold(machine.name for machine in machines)

@@ -82,7 +82,7 @@ def _explain(roster: Roster, order: Order) -> None:
 
 def _check(order: Order, choices: Choices) -> None:
     """Production and a stated count are taken at their word. Raises errors.Refused."""
-    from cockpit.fleet.selection import fold
+    from cockpit.fleet.fold import fold
     from cockpit.model import errors
 
     if choices.fold and choices.format_ == "json":
@@ -193,8 +193,8 @@ def _sum_up(out: Out, run: Run, record: TaskRecord) -> None:
 
 def _leave(run: Run) -> NoReturn:
     """A second interrupt: at once, whatever still runs."""
+    from cockpit.fleet.fold import fold
     from cockpit.fleet.results.outcome import Kill, Phase
-    from cockpit.fleet.selection import fold
 
     sent = (Phase.EXEC, Phase.RUN, Phase.STOP)
     open_ = [row.name for row in run.rows.values() if row.result is None and row.phase in sent]

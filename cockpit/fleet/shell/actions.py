@@ -8,10 +8,10 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from cockpit.fleet.engine.link import Ending
+from cockpit.fleet.fold import fold
 from cockpit.fleet.host import Host
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.roster import Roster
-from cockpit.fleet.selection import fold
 from cockpit.fleet.shell.bridge import LEFT, Lend, Tty, bridge
 from cockpit.fleet.shell.shells import MOST, Shells
 from cockpit.model import errors
