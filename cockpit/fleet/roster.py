@@ -12,6 +12,7 @@ from cockpit.config import settings
 from cockpit.config.places import state_dir
 from cockpit.fleet import selection
 from cockpit.fleet.engine.pool import Pool
+from cockpit.fleet.fold import fold
 from cockpit.fleet.host import Host
 from cockpit.fleet.inventory import read as inventory
 from cockpit.fleet.inventory.read import Contents
@@ -68,7 +69,7 @@ class Roster:
         now = self.machines
         gone = [host.name for host in hosts if host.name not in now]
         if gone:
-            raise errors.Refused(f"{selection.fold(gone)}: no longer in the inventory")
+            raise errors.Refused(f"{fold(gone)}: no longer in the inventory")
         if not hosts:
             raise errors.Refused("no host is named; mark some, or write web[1-3], @role, env=prod")
         return tuple(now[host.name] for host in hosts)
