@@ -45,10 +45,10 @@ def _described(process: Process) -> str:
 cd /proc/{process.pid} 2>/dev/null || {{ echo 'it has ended'; exit; }}
 read -r line <stat; set -- ${{line##*) }}
 [ "${{20}}" = {process.start} ] || {{ echo 'it has ended; its pid is another process now'; exit; }}
-printf 'command: '; tr '\\0' ' ' <cmdline; echo
+printf 'command: '; tr '\\0\\n' '  ' <cmdline; echo
 printf 'program: '; readlink exe || echo '(not shown to this user)'
 printf 'folder:  '; readlink cwd || echo '(not shown to this user)'
-printf 'parent:  '; tr '\\0' ' ' </proc/$2/cmdline; echo "($2)"
+printf 'parent:  '; tr '\\0\\n' '  ' </proc/$2/cmdline; echo "($2)"
 echo; echo CGROUPS; cat cgroup
 echo; echo STATUS; cat status
 echo; echo LIMITS; cat limits
