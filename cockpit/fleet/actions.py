@@ -9,6 +9,7 @@ from dataclasses import replace
 from msgspec import structs
 
 from cockpit.fleet.engine.remote import unbroken
+from cockpit.fleet.engine.sudo import Secret, Sudo
 from cockpit.fleet.fold import fold, quoted
 from cockpit.fleet.host import Host
 from cockpit.fleet.results.record import RUNNING
@@ -46,6 +47,8 @@ def actions(roster: Roster) -> tuple[Action[Host], ...]:
                 Input("pattern", "Hosts", hint="empty: the marked ones; web[1-3], @role, last:failed", required=False),
                 Input("timeout", "Time-out", default=f"{TIMEOUT_SECONDS:g}", hint="seconds for each host"),
                 *_PLAN,
+                Input("sudo", "As user", hint="by sudo, for example root; empty: as you log in", required=False),
+                Input("password", "sudo password", hint="empty: sudo asks for none", required=False, secret=True),
             ),
         ),
         Action(
@@ -76,9 +79,10 @@ class _Commands:
             command=inputs.get("command", ""),
             plan=plan_of(inputs),
             timeout_seconds=_seconds(inputs.get("timeout", "")),
+            sudo=inputs.get("sudo", "").strip(),
             selection=pattern or fold(machine.name for machine in machines),
         )
-        return _job(self._roster, order, "fleet.exec")
+        return _job(self._roster, order, "fleet.exec", inputs.get("password", ""))
 
     def why_not_rerun(self, _: Sequence[Host]) -> str | None:
         last = self._roster.past.last
@@ -86,6 +90,8 @@ class _Commands:
             return "the last command is still running"
         if last is None:
             return "no command was run yet"
+        if last.sudo:
+            return "it ran by sudo: run it again from its own screen, which asks for the password"
         return None if any(line.outcome in ENDS["failed"] for line in last.hosts) else "the last command failed nowhere"
 
     def bind_rerun(self, _: Sequence[Host], __: Mapping[str, str]) -> Job:
@@ -97,17 +103,23 @@ class _Commands:
         return _job(self._roster, order, "fleet.rerun")
 
 
-def again(roster: Roster, order: Order, names: Sequence[str]) -> Job:
-    """A run once more, on these of its hosts, as the inventories have them now. Raises errors.Refused."""
+def again(roster: Roster, order: Order, names: Sequence[str], password: str = "") -> Job:
+    """A run once more, on these of its hosts, as the inventories have them now; `password` is for its sudo.
+
+    Raises errors.Refused.
+    """
     machines = roster.select(",".join(quoted(name) for name in names)) if names else ()
     if not machines:
         raise errors.Refused("there is no host to run it on again")
-    return _job(roster, structs.replace(order, machines=machines, selection=fold(names)), "fleet.rerun")
+    return _job(roster, structs.replace(order, machines=machines, selection=fold(names)), "fleet.rerun", password)
 
 
-def _job(roster: Roster, order: Order, action: str) -> Job:
+def _job(roster: Roster, order: Order, action: str, password: str = "") -> Job:
+    if password and not order.sudo:
+        raise errors.Refused("the password is for sudo; say as which user")
     past = roster.past
-    job = exec_job(Run(order, roster.pool, past.history, attended=True), action=action)
+    sudo = Sudo(order.sudo, Secret(password) if password else None) if order.sudo else None
+    job = exec_job(Run(order, roster.pool, past.history, attended=True, sudo=sudo), action=action)
 
     async def noted(progress: Progress) -> None:
         past.running.add(progress.id)

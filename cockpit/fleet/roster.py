@@ -20,6 +20,7 @@ from cockpit.fleet.machine import Machine
 from cockpit.fleet.results.history import FOLDER, History
 from cockpit.fleet.results.recall import Recall
 from cockpit.fleet.shell.bridge import Lend
+from cockpit.fleet.trust.consent import Consent, Nobody
 from cockpit.model import errors
 
 
@@ -30,6 +31,8 @@ class Roster:
         self.fleet = fleet
         self.sources = inventory.sources(fleet)
         self.pool = pool or Pool()
+        self.person: Consent = Nobody()
+        """Who is asked when somebody wants to trust a host; connections on their way ask through `Pool.ask`."""
         self.past = Recall(History(state_dir() / FOLDER))
         self.lend: Lend | None = None
         """The way to the person's terminal, for a shell; set by whoever draws on it."""

@@ -42,9 +42,9 @@ class FleetPane(Pane[Host]):
 
     roster: Roster
 
-    def again(self, order: Order, names: Sequence[str]) -> Job:
-        """A run once more, on these of its hosts. Raises errors.Refused."""
-        return again(self.roster, order, names)
+    def again(self, order: Order, names: Sequence[str], password: str = "") -> Job:
+        """A run once more, on these of its hosts; `password` is for its sudo. Raises errors.Refused."""
+        return again(self.roster, order, names, password)
 
 
 def build(settings: Settings, *, roster: Roster | None = None) -> FleetPane:

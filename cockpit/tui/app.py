@@ -119,11 +119,13 @@ class Cockpit(QuietCrash[int]):
 
     async def _opened(self, session: Session) -> None:
         from cockpit.session.fleet import FleetPane as Fleet
+        from cockpit.tui.consent import introduce
         from cockpit.tui.terminal.lend import lend
 
         fleet = session.panes.get("fleet")
         if isinstance(fleet, Fleet):
             fleet.roster.lend = partial(lend, self)
+            introduce(self, fleet.roster)
         self._complaints += self.keymap.adopt(session.panes)
         self.set_keymap(self.keymap.textual_keymap())
         await self.main.adopt(session)

@@ -9,6 +9,17 @@ class FleetPane(TablePane):
     NAME = "fleet"
     TITLE = "Fleet"
 
+    def open_current(self) -> None:
+        """Enter on a host whose key is in question asks about it."""
+        from cockpit.fleet import host as states
+
+        host = self.current()
+        asks = host is not None and getattr(host, "state", "") == states.HOSTKEY
+        if asks and self.keymap.action(self.NAME, "fleet.trust") is not None:
+            self.action_run("fleet.trust")
+        else:
+            super().open_current()
+
     def run_own(self, command_id: str) -> bool:
         if command_id != "fleet.runs":
             return False

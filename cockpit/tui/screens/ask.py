@@ -35,10 +35,11 @@ class AskScreen(CellModalScreen[Job | None]):
         with Vertical(classes="dialog"):
             yield Static(self._title, classes="heading", markup=False)
             if self._about:
-                yield Static(printable(self._about), classes="meaning", markup=False)
+                yield Static(printable(self._about), classes="meaning about", markup=False)
+            wide = max(len(asked.title) for asked in self._asked) + 2
             for asked in self._asked:
-                required = "" if asked.required else " (may be empty)"
-                yield Static(f"{asked.title}{required}", classes="label", markup=False)
+                label = Static(asked.title, classes="word" if asked.required else "word optional", markup=False)
+                label.styles.width = wide
                 field = Input(
                     asked.default,
                     asked.hint,
@@ -48,9 +49,11 @@ class AskScreen(CellModalScreen[Job | None]):
                     select_on_focus=False,
                 )
                 field.cursor_blink = False
-                yield field
+                yield Horizontal(label, field, classes="asked")
             yield Static("", id="wrong", classes="wrong", markup=False)
             with Horizontal(classes="buttons"):
+                if len(self._asked) > 1:
+                    yield Static("tab: the next one", classes="meaning", markup=False)
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button("Go on", id="do", compact=True)
 
@@ -60,14 +63,19 @@ class AskScreen(CellModalScreen[Job | None]):
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
+        """To what is still needed, else on: what may be empty is reached by tab."""
         fields = list(self.query(Input))
         at = fields.index(event.input)
         if self._asked[at].required and not event.value.strip():
-            self._complain(f"{self._asked[at].title} is needed")
-        elif at + 1 < len(fields):
-            fields[at + 1].focus()
+            return self._complain(f"{self._asked[at].title} is needed")
+        needed = next(
+            (n for n, asked in enumerate(self._asked) if asked.required and not fields[n].value.strip()), None
+        )
+        if needed is not None:
+            fields[needed].focus()
         else:
             self._go_on()
+        return None
 
     @on(Button.Pressed, "#do")
     def _go_on(self) -> None:

@@ -18,6 +18,7 @@ from cockpit.fleet.results import export
 from cockpit.fleet.results.groups import group
 from cockpit.fleet.results.search import pattern
 from cockpit.fleet.run.columns import failed
+from cockpit.fleet.run.order import Order
 from cockpit.fleet.run.rows import HostRow
 from cockpit.fleet.run.run import RunState
 from cockpit.fleet.run.watched import INTERRUPTED, KeptRun, Watched
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from cockpit.session.session import Session
+    from cockpit.tui.app import Cockpit
     from cockpit.tui.commands import Offer
     from cockpit.tui.screens.help import HelpScreen
 
@@ -302,12 +304,9 @@ class RunScreen(KeyedScreen):
             begin(self, self._rerun, group="dialog")
 
     async def _rerun(self) -> None:
-        from cockpit.tui.deeds import Deeds
-
         pane = self.session.panes["fleet"]
         assert isinstance(pane, FleetPane)
-        job = pane.again(self.watched.order, self.again())
-        await Deeds(self.cockpit, self.session).submit(job, "Run again")
+        await run_again(self.cockpit, self.session, pane, self.watched.order, self.again())
 
     def action_output(self) -> None:
         name = self.view.current()
@@ -406,6 +405,20 @@ class RunScreen(KeyedScreen):
 
     def on_resize(self, event: events.Resize) -> None:
         self.tell()
+
+
+async def run_again(app: Cockpit, session: Session, pane: FleetPane, order: Order, names: Sequence[str]) -> None:
+    """Ask what must be asked, then run it once more on these hosts. Call it from a worker; raises model.errors."""
+    from cockpit.tui.deeds import Deeds
+
+    password: str | None = ""
+    if order.sudo:
+        from cockpit.tui.screens.trust import SecretScreen
+
+        about = f"For sudo as {order.sudo} on {fold(names)}; empty: it asks for none."
+        password = await app.push_screen_wait(SecretScreen("Password", about))
+    if password is not None:
+        await Deeds(app, session).submit(pane.again(order, names, password), "Run again")
 
 
 def _stands(state: str) -> str:

@@ -15,8 +15,7 @@ from cockpit.fleet.results.record import RUNNING, RunSummary
 from cockpit.fleet.run.watched import KeptRun
 from cockpit.model.changes import Delta
 from cockpit.session.fleet import FleetPane
-from cockpit.tui.deeds import Deeds
-from cockpit.tui.screens.fleet_run import kept_screen
+from cockpit.tui.screens.fleet_run import kept_screen, run_again
 from cockpit.tui.screens.live import own_screen
 from cockpit.tui.screens.table import TableScreen
 from cockpit.tui.terminal.bindings import bind_to
@@ -89,5 +88,4 @@ class RunsScreen(TableScreen[RunSummary]):
     async def _rerun(self, run: RunSummary) -> None:
         kept = await asyncio.to_thread(self._history.read, run.key)
         names = [line.host for line in kept.hosts if line.outcome in FAILURES]
-        job = self._pane.again(KeptRun(self._history, kept).order, names)
-        await Deeds(self.cockpit, self._session).submit(job, "Run again")
+        await run_again(self.cockpit, self._session, self._pane, KeptRun(self._history, kept).order, names)

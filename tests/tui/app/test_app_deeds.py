@@ -95,17 +95,19 @@ async def test_inputs_are_asked_checked_and_mended_in_place(drive: Any) -> None:
         await app.press("enter")
         await app.shows("Replicas is needed")
         await app.type("many")
-        await app.press("enter", "enter")
+        await app.press("enter")
         await app.shows("'many' is not a number")
         app.app.screen.query(Input).first().focus()
         for _ in "many":
             await app.press("backspace")
         await app.type("3")
-        await app.press("enter", "enter")
+        await app.press("tab")
+        await app.type("more load")
+        await app.press("enter")
         await app.shows("Disruptive")
         await app.press("right", "enter")
         await app.until(lambda: app.world.done)
-        assert app.world.done[0][2] == {"count": "3", "why": ""}
+        assert app.world.done[0][2] == {"count": "3", "why": "more load"}
         await app.shows("fleet.scale says 3", "succeeded")
         await app.press("escape")
         await app.shows("pods-1")
