@@ -150,7 +150,7 @@ class Dial:
                 self._lost(handshake, error)
             case OSError():
                 raise Unreached(f"{place}: {os.strerror(error.errno) if error.errno else error}") from error
-            case asyncssh.ProtocolError() if phase == "version":
+            case asyncssh.ProtocolError() | asyncssh.ProtocolNotSupported() if phase == "version":
                 raise Unreached(f"{place} does not speak SSH: {said[:1].lower()}{said[1:]}") from error
             case _:
                 raise Unreached(f"{place}: {said or type(error).__name__} ({phase})") from error

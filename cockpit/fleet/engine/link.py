@@ -9,6 +9,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from cockpit.model import errors
+
 HIGH_BYTES = 512 * 1024
 """Output that may wait for its reader; beyond it the other side is made to wait (SSH window, pipe)."""
 LOW_BYTES = 64 * 1024
@@ -24,6 +26,10 @@ HELD_MOST_BYTES = 8 * 2**20
 
 class NotSent(Exception):
     """The connection was gone before the command went out: trying again is safe."""
+
+
+class NoChannel(errors.Refused):
+    """The host opened no channel: it allows only so many at a time, and may still be busy closing others."""
 
 
 class Chunk(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -11,12 +12,11 @@ from msgspec.structs import replace
 
 from cockpit.fleet.engine.failures import LostBeforeExec
 from cockpit.fleet.engine.gates import Adaptive, Pacer
-from cockpit.fleet.engine.link import Link, NotSent, Running, Terminal
+from cockpit.fleet.engine.link import Link, NoChannel, NotSent, Running, Terminal
 from cockpit.fleet.engine.local import LocalLink
 from cockpit.fleet.engine.slot import CHANNELS, Made, Making, Slot, most_connections, spare
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.trust.consent import Consent, Nobody, OneAtATime
-from cockpit.fleet.trust.refused import HostKeyRefused
 from cockpit.model import errors
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ __all__ = ["CHANNELS", "CONNECT_SECONDS", "Made", "Pool"]
 
 CONNECT_SECONDS = 10.0
 """Name, TCP, host key and login together."""
+CLOSING_SECONDS = (0.05, 0.1, 0.2, 0.4)
+"""What to wait, at most, before a channel that was not opened is asked for again."""
 LOOK_SECONDS = 30.0
 """Between two looks for idle connections."""
 HOP_FAILED_SECONDS = 5.0
@@ -87,9 +89,8 @@ class Pool:
         """A connection that had died unnoticed is replaced once: nothing was sent."""
         for last in (False, True):
             link = await self.link(machine, ask=ask)
-            await self._pacer.turn()
             try:
-                running = await start(link)
+                running = await self._started(link, start)
             except NotSent as error:
                 await self.drop(machine, link)
                 if last:
@@ -98,6 +99,18 @@ class Pool:
             else:
                 self._slot(machine).running.add(running)
                 return running
+        raise AssertionError
+
+    async def _started(self, link: Link, start: Callable[[Link], Awaitable[Running]]) -> Running:
+        """sshd counts a channel until it has looked again, also one that we have just closed."""
+        for pause in (*CLOSING_SECONDS, None):
+            await self._pacer.turn()
+            try:
+                return await start(link)
+            except NoChannel:
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
         raise AssertionError
 
     def channels(self, machine: Machine) -> asyncio.Semaphore:
@@ -215,7 +228,7 @@ class Pool:
             link = cast("SshLink", await self.link(last, ask=ask))
             return Hop(last.where, link, before.opens)
         except errors.SourceError as error:
-            if not isinstance(error, HostKeyRefused):
+            if ask or not isinstance(error, errors.Denied):  # else somebody may be asked the next time
                 before.failed = (loop.time() + HOP_FAILED_SECONDS, error)
             raise type(error)(f"{machine.name} is behind {last.name}: {error}") from error
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncssh
 
-from cockpit.fleet.engine.link import Channel, NotSent, Terminal
+from cockpit.fleet.engine.link import Channel, NoChannel, NotSent, Terminal
 from cockpit.model import errors
 
 START_SECONDS = 10.0
@@ -149,7 +149,7 @@ class SshLink:
         except asyncssh.ChannelOpenError as error:
             if not self.alive:
                 raise NotSent(self._client.lost) from error
-            raise errors.Refused(f"{self._where} refused the command: {error.reason}") from error
+            raise NoChannel(f"{self._where} refused the command: {error.reason}") from error
         except TimeoutError as error:
             session.abandon()
             opening.add_done_callback(_consume)

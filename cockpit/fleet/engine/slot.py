@@ -101,7 +101,13 @@ def spare(slots: Iterable[Slot], now: float, most: int) -> list[Slot]:
     """
     kept = [slot for slot in slots if slot.alive]
     carrying = {id(slot.hop) for slot in kept if slot.hop is not None}
-    idle = sorted((slot for slot in kept if id(slot) not in carrying and not slot.busy), key=lambda slot: slot.used_at)
+    idle = []
+    for slot in kept:
+        if slot.busy:
+            slot.used_at = now
+        elif id(slot) not in carrying:
+            idle.append(slot)
+    idle.sort(key=lambda slot: slot.used_at)
     over = len(kept) - most
     return [slot for number, slot in enumerate(idle) if number < over or now - slot.used_at > IDLE_SECONDS]
 
