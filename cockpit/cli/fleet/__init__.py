@@ -8,6 +8,7 @@ from cockpit.cli.lazy import LazyGroup
 
 SUBCOMMANDS = {
     "list": "The hosts and how they are.",
+    "facts": "Load, disks, failed units and more of the hosts.",
     "exec": "Run a command on many hosts.",
     "runs": "What was run, what came of it, and once more.",
     "shell": "Open a shell on a host, or the same keystrokes to several.",

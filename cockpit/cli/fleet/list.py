@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import click
 
+from cockpit.cli.fleet.hosts import json_lines, table
 from cockpit.cli.fleet.say import SOURCE, complain, drawn, refuse
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 NOT_ASKED = "not asked"
 """The state of a host with --no-connect."""
-LOOK = ("host", "role", "env", "state", "load", "memory", "disk", "uptime", "latency", "address", "error")
+LOOK = ("host", "role", "env", "state", "load", "memory", "disk", "failed", "uptime", "latency", "address", "error")
 PLAIN = ("host", "role", "env", "address", "source", "error")
 """Columns with a look at each host, and without."""
 
@@ -46,6 +48,7 @@ def command(
 
     Ends with 0; with 2 when the selection names no host; with 3 when an inventory could not be read.
     """
+    from cockpit.fleet.columns import COLUMNS
     from cockpit.fleet.roster import Roster
     from cockpit.session.fleet import HINT
 
@@ -59,10 +62,11 @@ def command(
         _print_names(machines, folded)
     elif resolve:
         _print_resolved(machines, format_)
-    elif format_ == "json":
-        _print_json(hosts)
+    elif format_ == "json" and hosts:
+        click.echo("\n".join(json_lines(hosts, time.time())))
     elif hosts:
-        _print_table(hosts, LOOK if look else PLAIN)
+        shown = LOOK if look else PLAIN
+        click.echo("\n".join(table(hosts, [column for column in COLUMNS if column.id in shown], time.time())))
     for line in [*failures, *roster.notes, *([] if roster.sources else [HINT])]:
         complain(line)
     ctx.exit(SOURCE if failures else 0)
@@ -125,39 +129,3 @@ def _print_resolved(machines: Sequence[Machine], format_: str) -> None:
             click.echo(escaped(msgspec.json.encode(resolved(machine)).decode()))
         else:
             click.echo("\n".join(map(printable, described(machine))))
-
-
-def _print_json(hosts: Sequence[Host]) -> None:
-    import time
-
-    import msgspec
-
-    from cockpit.fleet.report import report
-    from cockpit.model.printable import escaped
-
-    now = time.time()
-    for host in hosts:
-        click.echo(escaped(msgspec.json.encode(report(host, now)).decode()))
-
-
-def _print_table(hosts: Sequence[Host], shown: Sequence[str]) -> None:
-    import time
-
-    from rich.cells import cell_len
-
-    from cockpit.fleet.columns import COLUMNS
-    from cockpit.listing.cells import row
-
-    columns = [column for column in COLUMNS if column.id in shown]
-    now = time.time()
-    lines = [tuple(column.title for column in columns)]
-    for host in hosts:
-        cells = row(columns, host, now)
-        lines.append(tuple(f"{cell.glyph} {cell.text}" if cell.glyph else cell.text for cell in cells))
-    widths = [max(cell_len(line[place]) for line in lines) for place in range(len(columns))]
-    for line in lines:
-        parts = []
-        for text, width, column in zip(line, widths, columns, strict=True):
-            gap = " " * (width - cell_len(text))
-            parts.append(gap + text if column.align == "right" else text + gap)
-        click.echo("  ".join(parts).rstrip())

@@ -106,6 +106,13 @@ class Sampler:
                 self._say(_failed(self.row, error))
                 await self._pause(error)
 
+    def late(self, seconds: float) -> Host:
+        """The row, when one whole look has taken too long."""
+        if self.row.current:
+            return self.row
+        error = Late(f"{self.machine.where} gave no answer within {seconds:g} s")
+        return replace(_failed(self.row, error), state=states.UNREACHABLE)
+
     async def once(self) -> Host:
         """The row after one whole look: two samples and the details between them."""
         try:
