@@ -45,6 +45,7 @@ class FleetAdapter:
                             async for change in changes:
                                 yield change
             finally:
+                await self._roster.leave(self.name)
                 await samplers.become(())
 
 

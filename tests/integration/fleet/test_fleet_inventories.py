@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from cockpit.config.settings import Fleet, Host
+from cockpit.fleet import inventories
 from cockpit.fleet.inventory import command
 from cockpit.fleet.inventory import read as inventory
 from cockpit.fleet.machine import Machine
@@ -127,6 +128,7 @@ async def test_a_command_is_asked_again_and_other_machines_are_noticed(
     program: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inventory, "COMMAND_SECONDS", 0.0)
+    monkeypatch.setattr(inventories, "AGAIN_SECONDS", 20.0)
     said = tmp_path / "said"
     said.write_text("web1")
     path = program(f"cat {said}; echo >> {tmp_path}/runs")
@@ -140,9 +142,34 @@ async def test_a_command_is_asked_again_and_other_machines_are_noticed(
     assert [machine.name for machine in await roster.read(source)] == ["web2"]
     assert (tmp_path / "runs").read_text().count("\n") == 3, "what was read to see the change is used"
     said.write_text("not a name")
+    assert not await roster.changed(source) and list(roster.machines) == ["web2"]
+    assert "as it was before this: " in roster.notes[0] and "neither JSON nor one host name a line" in roster.notes[0]
+    monkeypatch.setattr(inventories, "TRUSTED_SECONDS", 0.0)
     with pytest.raises(errors.Malformed):
         await roster.changed(source)
-    assert list(roster.machines) == ["web2"], "the last good answer stays"
+    said.write_text("web2")
+    assert not await roster.changed(source) and roster.notes == []
+
+
+async def test_nobody_waits_for_a_slow_command_that_is_asked_again(
+    program: Callable[..., str],
+    tmp_path: Path,
+    processes: Callable[[str], list[int]],
+    comes_true: Callable[..., Awaitable[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inventory, "COMMAND_SECONDS", 0.0)
+    monkeypatch.setattr(inventories, "AGAIN_SECONDS", 0.01)
+    path = program(f"[ -e {tmp_path}/slow ] && sleep 8877664; echo web1")
+    source = f"command:{path}"
+    roster = Roster(Fleet(inventories=[source]))
+    await roster.read(source)
+    (tmp_path / "slow").touch()
+    for _ in range(3):
+        assert not await roster.changed(source)
+    await comes_true(lambda: processes("sleep 8877664"))
+    await roster.leave(source)
+    await comes_true(lambda: not processes("sleep 8877664"))
 
 
 async def test_a_folder_of_files_and_programs(program: Callable[..., str], tmp_path: Path) -> None:
@@ -170,7 +197,9 @@ def test_the_format_is_told_by_prefix_name_or_content(entry: str, kind: str, tmp
     assert inventory.kind_of(f"{prefix}{colon}{tmp_path}/{name}") == (kind, f"{tmp_path}/{name}")
 
 
-async def test_of_two_inventories_the_first_owns_a_name_and_a_bad_one_spoils_nothing(tmp_path: Path) -> None:
+async def test_of_two_inventories_the_first_owns_a_name_and_a_bad_one_spoils_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second, bad = tmp_path / "first.csv", tmp_path / "second.csv", tmp_path / "bad.toml"
     first.write_text("name,port\na,1\nb,1\n")
     second.write_text("name,port\nb,2\nc,2\n")
@@ -180,6 +209,7 @@ async def test_of_two_inventories_the_first_owns_a_name_and_a_bad_one_spoils_not
     failures = await roster.load()
     assert len(failures) == 1 and "bad.toml" in failures[0]
     assert {name: machine.port for name, machine in roster.machines.items()} == {"a": 22, "b": 1, "c": 2}
+    monkeypatch.setattr(inventories, "AGAIN_SECONDS", 20.0)
     assert not await roster.changed(str(second))
     second.write_text("name,port\nc,2\nd,2\n")
     assert await roster.changed(str(second))
