@@ -67,6 +67,34 @@ class Host(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     read_only: bool = False
 
 
+class CommandParameter(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A value that a saved command takes."""
+
+    default: str = ""
+    """Empty: it must be given."""
+    pattern: str = ""
+    """A regular expression that the whole value fits. Empty: any."""
+
+
+class SavedCommand(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A command that is run often: in the palette, after `:`, and as `cockpit fleet exec --saved NAME`."""
+
+    name: str
+    title: str = ""
+    """Empty: the name."""
+    command: str
+    """`{unit}` stands for the parameter of that name, quoted for the shell."""
+    parameters: dict[str, CommandParameter] = {}
+    selection: str = ""
+    """The hosts, where no others are named."""
+    timeout: float = 60.0
+    """Seconds for each host."""
+    sudo: str = ""
+    """The user to become; empty: nobody else."""
+    risk: Literal["safe", "disruptive", "destructive"] = "disruptive"
+    """A safe one is run without being asked about, in production too."""
+
+
 class Fleet(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The hosts. Of two with the same name the first counts: those of `hosts`, then those of `inventories` in order."""
 
@@ -76,8 +104,9 @@ class Fleet(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     `hosts` or `inventory`), of which groups are roles and other variables labels, the variable `env` the env; an
     executable file, run with --list as ansible does. Where the name does not tell, the format stands before it:
     `ansible:PATH`, `csv:PATH`, `toml:PATH`, `ssh_config:PATH`, and `command:PROG ARGS` for a program that prints
-    ansible's JSON or names."""
+    ansible's JSON or names. Programs are asked again each minute."""
     hosts: list[Host] = []
+    commands: list[SavedCommand] = []
     interval: float = 15.0
     """Seconds between two looks at a host."""
     production: bool = False
