@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cockpit.config import inventories
+from cockpit.config import commands, inventories
 from cockpit.config.lines import Path
 from cockpit.config.settings import Settings
 
@@ -122,6 +122,10 @@ def of_sense(settings: Settings) -> Iterator[Problem]:
             yield Problem(("fleet", "hosts", index, "port"), f"{host.port} is no port; write 1 to 65535")
     for index, entry in enumerate(settings.fleet.inventories):
         yield from _inventory(("fleet", "inventories", index), entry)
+    yield from _names(("fleet", "commands"), [saved.name for saved in settings.fleet.commands])
+    for index, saved in enumerate(settings.fleet.commands):
+        yield from (Problem(("fleet", "commands", index, key), text) for key, text in commands.mistakes(saved))
+        yield from _seconds(("fleet", "commands", index, "timeout"), saved.timeout)
     yield from _seconds(("fleet", "interval"), settings.fleet.interval)
     for index, source in enumerate(settings.metrics):
         here: Path = ("metrics", index)

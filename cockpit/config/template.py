@@ -33,6 +33,13 @@ EXAMPLES = """\
 # jump = "ops@bastion:22"       # or the name of another host
 # known_hosts = "~/.ssh/known_hosts"
 # identity = "~/.ssh/id_ed25519"
+# [[fleet.commands]]            # in the palette, after `:`, and as `cockpit fleet exec --saved restart`
+# name = "restart"
+# title = "Restart a unit"
+# command = "systemctl restart {unit}"
+# parameters.unit = { default = "nginx", pattern = "[a-z@.-]+" }
+# selection = "@web"
+# sudo = "root"
 
 # [[metrics]]
 # name = "prod"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from msgspec import structs
 
+from cockpit.config.commands import filled
+from cockpit.config.settings import SavedCommand
 from cockpit.fleet.engine.remote import unbroken
 from cockpit.fleet.engine.sudo import Secret, Sudo
 from cockpit.fleet.fold import fold, quoted
@@ -29,6 +32,7 @@ _PLAN = (
     Input("wave", "Wave", hint="hosts at a time: 20, or 25% of the run; empty: all at once", required=False),
     Input("max_failures", "Most failures", hint="then it stops: 3, 10% (of the run), 10%/wave", required=False),
 )
+_PASSWORD = Input("password", "sudo password", hint="empty: sudo asks for none", required=False, secret=True)
 
 
 def actions(roster: Roster) -> tuple[Action[Host], ...]:
@@ -48,7 +52,7 @@ def actions(roster: Roster) -> tuple[Action[Host], ...]:
                 Input("timeout", "Time-out", default=f"{TIMEOUT_SECONDS:g}", hint="seconds for each host"),
                 *_PLAN,
                 Input("sudo", "As user", hint="by sudo, for example root; empty: as you log in", required=False),
-                Input("password", "sudo password", hint="empty: sudo asks for none", required=False, secret=True),
+                _PASSWORD,
             ),
         ),
         Action(
@@ -60,6 +64,7 @@ def actions(roster: Roster) -> tuple[Action[Host], ...]:
             disabled=commands.why_not_rerun,
             needs_items=False,
         ),
+        *(commands.saved(saved) for saved in roster.fleet.commands),
     )
 
 
@@ -83,6 +88,40 @@ class _Commands:
             selection=pattern or fold(machine.name for machine in machines),
         )
         return _job(self._roster, order, "fleet.exec", inputs.get("password", ""))
+
+    def saved(self, saved: SavedCommand) -> Action[Host]:
+        """A command of the configuration: in the palette and after `:`, without a key of its own."""
+        hosts = Input("pattern", "Hosts", saved.selection, "empty: the marked ones; web[1-3], @role", required=False)
+        return Action(
+            id=f"fleet.run.{saved.name}",
+            title=saved.title or saved.name,
+            key="",
+            risk=Risk(saved.risk),
+            bind=partial(self._bind_saved, saved),
+            disabled=self.why_not_exec,
+            inputs=(
+                *(
+                    Input(f"value-{name}", name, value.default, value.pattern)
+                    for name, value in saved.parameters.items()
+                ),
+                hosts,
+                *((_PASSWORD,) if saved.sudo else ()),
+            ),
+            needs_items=not saved.selection,
+        )
+
+    def _bind_saved(self, saved: SavedCommand, hosts: Sequence[Host], inputs: Mapping[str, str]) -> Job:
+        pattern = inputs.get("pattern", "").strip()
+        machines = self._roster.select(pattern) if pattern else self._roster.of(hosts)
+        order = Order(
+            machines=machines,
+            command=filled(saved, {name: inputs.get(f"value-{name}", "") for name in saved.parameters}),
+            timeout_seconds=saved.timeout,
+            sudo=saved.sudo,
+            selection=pattern or fold(machine.name for machine in machines),
+        )
+        risk = Risk(saved.risk)
+        return _job(self._roster, order, f"fleet.run.{saved.name}", inputs.get("password", ""), risk)
 
     def why_not_rerun(self, _: Sequence[Host]) -> str | None:
         last = self._roster.past.last
@@ -114,12 +153,12 @@ def again(roster: Roster, order: Order, names: Sequence[str], password: str = ""
     return _job(roster, structs.replace(order, machines=machines, selection=fold(names)), "fleet.rerun", password)
 
 
-def _job(roster: Roster, order: Order, action: str, password: str = "") -> Job:
+def _job(roster: Roster, order: Order, action: str, password: str = "", risk: Risk = Risk.DISRUPTIVE) -> Job:
     if password and not order.sudo:
         raise errors.Refused("the password is for sudo; say as which user")
     past = roster.past
     sudo = Sudo(order.sudo, Secret(password) if password else None) if order.sudo else None
-    job = exec_job(Run(order, roster.pool, past.history, attended=True, sudo=sudo), action=action)
+    job = exec_job(Run(order, roster.pool, past.history, attended=True, sudo=sudo), action=action, risk=risk)
 
     async def noted(progress: Progress) -> None:
         past.running.add(progress.id)

@@ -92,7 +92,7 @@ def _check(order: Order, choices: Choices) -> None:
     yes, path = choices.yes, choices.save
     if yes is not None and yes != count:
         raise errors.Refused(f"--yes={yes}, but these are {count}: {names}; write --yes={count}")
-    if production and yes is None:
+    if production and yes is None and choices.risk is not Risk.SAFE:
         raise errors.Refused(f"{production} is in production; to run it on all {count} ({names}) write --yes={count}")
     if path is not None and (path.is_dir() or not os.access(path.absolute().parent, os.W_OK | os.X_OK)):
         raise errors.Refused(f"cannot write {path}: name a file in a folder that you may write to")
