@@ -87,7 +87,7 @@ class Handshake(asyncssh.SSHClientConnection):
     @property
     def phase(self) -> str:
         """As messages name it: connect, version, key exchange, login, made."""
-        told = self._client.phase == "version" and self.get_extra_info("server_version")
+        told = self._client.phase == "version" and b"SSH-" in self.said
         return "key exchange" if told else self._client.phase
 
     def by(self, proxy: ProxyCommand) -> ProxyCommand:

@@ -17,6 +17,7 @@ from cockpit.fleet.engine.local import LocalLink
 from cockpit.fleet.engine.slot import CHANNELS, Made, Making, Slot, most_connections, spare
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.trust.consent import Consent, Nobody, OneAtATime
+from cockpit.fleet.trust.refused import HostKeyRefused
 from cockpit.model import errors
 
 if TYPE_CHECKING:
@@ -228,7 +229,8 @@ class Pool:
             link = cast("SshLink", await self.link(last, ask=ask))
             return Hop(last.where, link, before.opens)
         except errors.SourceError as error:
-            if ask or not isinstance(error, errors.Denied):  # else somebody may be asked the next time
+            mendable = isinstance(error, HostKeyRefused) or (isinstance(error, errors.Denied) and not ask)
+            if not mendable:  # by an answer, or by a line in a file
                 before.failed = (loop.time() + HOP_FAILED_SECONDS, error)
             raise type(error)(f"{machine.name} is behind {last.name}: {error}") from error
 
