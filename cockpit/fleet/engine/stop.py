@@ -47,12 +47,7 @@ async def stop(pool: Pool, machine: Machine, who: Announced, sudo: Sudo | None) 
     """
     try:
         async with asyncio.timeout(STOP_SECONDS):
-            told = await _told(pool, machine, who, sudo)
-            if told.word == "left" and told.sudo and sudo is None:
-                # the command has itself used sudo: the user may, and cannot end as itself what it began as root
-                with contextlib.suppress(SudoRefused):
-                    told = await _told(pool, machine, who, Sudo())
-            return told
+            return await _told(pool, machine, who, sudo)
     except TimeoutError:
         return Stopped(False, "the host did not confirm in time")
     except errors.SourceError as error:
@@ -88,8 +83,15 @@ async def _told(pool: Pool, machine: Machine, who: Announced, sudo: Sudo | None)
     async def kept(line: str) -> Running:
         return await pool.start(machine, line, feed=True)
 
+    async def as_root() -> Said | None:
+        """The command has itself used sudo, so its user may: without a password or not at all."""
+        try:
+            return await _asked(kept, machine, who, Sudo())
+        except (TimeoutError, errors.SourceError):
+            return None
+
     try:
-        return await _asked(kept, machine, who, sudo)
+        return await _asked(kept, machine, who, sudo, as_root=as_root)
     except SudoRefused:
         raise
     except (TimeoutError, errors.SourceError):
@@ -102,7 +104,10 @@ async def _told(pool: Pool, machine: Machine, who: Announced, sudo: Sudo | None)
             await link.close()
 
 
-async def _asked(start: Starter, machine: Machine, who: Announced, sudo: Sudo | None, *, again: bool = False) -> Said:
+async def _asked(
+    start: Starter, machine: Machine, who: Announced, sudo: Sudo | None, *,
+    again: bool = False, as_root: Callable[[], Awaitable[Said | None]] | None = None,
+) -> Said:  # fmt: skip
     """Raises TimeoutError when the host is not ready in time, and model.errors."""
     mark = secrets.token_hex(8)
     running: Running | None = None
@@ -111,12 +116,18 @@ async def _asked(start: Starter, machine: Machine, who: Announced, sudo: Sudo | 
             running = await _shell(start, machine, sudo)
             # sudo would stop itself with its command, and as another user than root we could not let it go on
             freeze = sudo is None or sudo.is_root
-            running.write(script(who, mark, freeze=freeze, again=again))
+            running.write(script(who, mark, freeze=freeze, again=again, ask=sudo is None and as_root is not None))
             heard = bytearray()
             await _hear(running, heard, mark, words=1)
         ticking = asyncio.ensure_future(_tick(running))
         try:
             told = await _hear(running, heard, mark, words=2)
+            if as_root is not None and told and told[-1].word == "denied":
+                done = await as_root()
+                if done is not None and done.word == "gone":
+                    return done
+                running.write(b"alone\n")
+                told = await _hear(running, heard, mark, words=3)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EXIT_SECONDS):
                     await running.channel.over()
@@ -127,7 +138,7 @@ async def _asked(start: Starter, machine: Machine, who: Announced, sudo: Sudo | 
             running.close()
     if not told:
         raise errors.Unreachable(f"{machine.where} did not run the stop")
-    if told[-1].word == "ready":
+    if told[-1].word in ("ready", "denied"):
         raise errors.Unreachable(f"{machine.where}: the stop was cut short")
     return told[-1]
 

@@ -73,6 +73,7 @@ sweep() {
     take "$item" && ! is_dead || continue
     case $tree in *" $parent:"*) ;; *) [ "$session" = "$group" ] || continue ;; esac
     [ $freeze = 0 ] || kill -STOP "$pid" 2>/dev/null
+    [ "$name" = sudo ] && sudo=yes
     tree=" $pid:$born$tree" new=1
   done
   [ -n "$new" ]
@@ -105,23 +106,22 @@ orphans() {
   do pause; round=$((round+1)); done
   if [ -n "$left" ]; then echo "$mark orphans ::$left"; else echo "$mark absent :$hidden:"; fi
 }
-report_left() {
-  denied= sudo= left=
+# Who is left, and whether they are another user's.
+count() {
+  denied= left=
   for entry in $tree; do
     pid=${entry%%:*}
     look "$pid" || continue
     kill -0 "$pid" 2>/dev/null || denied=denied
-    [ "$name" = sudo ] && sudo=sudo
     left="$left $pid"
   done
-  echo "$mark left $denied:$sudo:$left"
 }
 
 main() {
   trap '' HUP INT PIPE TERM
   export LC_ALL=C
   blanks=$IFS nl='
-' tree=" " mine=" 0: 1: " theirs=" 0 1 " here= hidden=
+' tree=" " mine=" 0: 1: " theirs=" 0 1 " here= hidden= sudo=
   cd "$proc" 2>/dev/null
   if look $$; then
     [ -r sys/kernel/random/boot_id ] && read -r here <sys/kernel/random/boot_id
@@ -139,9 +139,14 @@ main() {
   while [ "$pid" -gt 1 ] && look "$pid"; do mine="$mine$pid: " theirs="$theirs$session " pid=$parent; done
   is_root || { orphans; return; }
   tree=" $root:$born "
+  [ "$name" = sudo ] && sudo=yes
   find_group
   [ $freeze = 0 ] || kill -STOP "$root" 2>/dev/null
   settle
+  if [ $ask = 1 ] && [ -n "$sudo" ] && count && [ -n "$denied" ]; then
+    echo "$mark denied ::"
+    while read -r answer && [ -z "$answer" ]; do :; done
+  fi
   signal TERM; signal CONT
   round=0
   while refresh; prune; [ "$tree" != " " ] && [ $round -lt $terms ]; do pause; round=$((round+1)); done
@@ -151,7 +156,7 @@ main() {
     settle
     [ "$tree" != " " ]
   do
-    [ $rounds -lt $kills ] || { report_left; return; }
+    [ $rounds -lt $kills ] || { count; echo "$mark left $denied::$left"; return; }
     signal KILL; pause; rounds=$((rounds+1))
   done
   echo "$mark gone :$hidden:"
@@ -164,27 +169,28 @@ class Said(Struct, frozen=True):
     """What the script has found."""
 
     word: str
-    """"ready", then one of "gone"; "absent" (the command has ended, or another machine answers); "orphans" (the first
-    process has ended, others of its session are left alone); "left"; "blind" (no way to see processes); "elsewhere"
-    (not the machine of the command, or not since its last start)."""
+    """"ready"; perhaps "denied" (the command has used sudo, and what that began only root can end: all is held until
+    somebody has, or an answer lets the script go on by itself); then one of "gone"; "absent" (the command has ended, or
+    another machine answers); "orphans" (the first process has ended, others of its session are left alone); "left";
+    "blind" (no way to see processes); "elsewhere" (not the machine of the command, or not since its last start)."""
     denied: bool = False
-    """Some are another user's."""
-    sudo: bool = False
-    """And sudo is among them."""
+    """Some of those left are another user's."""
     hidden: bool = False
     """The host shows no processes of other users (hidepid)."""
     pids: tuple[int, ...] = ()
 
 
-def script(who: Announced, mark: str, *, freeze: bool = True, again: bool = False, proc: str = "/proc") -> bytes:
+def script(
+    who: Announced, mark: str, *, freeze: bool = True, again: bool = False, ask: bool = False, proc: str = "/proc"
+) -> bytes:
     """The script for one command. With `again`, another may be at work on it, and is given its time.
 
     Without `freeze` nothing is stopped before it is ended: sudo would stop itself with its command, and only root could
-    let it go on.
+    let it go on. With `ask`, it may say "denied".
     """
     values = {
         "root": str(who.pid), "start": who.born, "boot": who.boot, "mark": mark, "proc": proc,
-        "freeze": str(int(freeze)), "patience": str(TERM_ROUNDS + KILL_ROUNDS if again else 0),
+        "freeze": str(int(freeze)), "ask": str(int(ask)), "patience": str(TERM_ROUNDS + KILL_ROUNDS if again else 0),
         "terms": str(TERM_ROUNDS), "kills": str(KILL_ROUNDS),
     }  # fmt: skip
     return ("".join(f"{name}='{value}'\n" for name, value in values.items()) + _SCRIPT).encode()
@@ -194,6 +200,6 @@ def said(output: bytes, mark: str) -> list[Said]:
     """What the script has said so far."""
     lines = re.findall(re.escape(mark.encode()) + rb" (\w+) (\w*):(\w*):([\d ]*)\r?\n", output)
     return [
-        Said(word.decode(), one == b"denied", two == b"sudo", two == b"hidden", tuple(map(int, pids.split())))
-        for word, one, two, pids in lines
+        Said(word.decode(), bool(denied), bool(hidden), tuple(map(int, pids.split())))
+        for word, denied, hidden, pids in lines
     ]

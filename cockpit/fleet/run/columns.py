@@ -86,8 +86,16 @@ def _says(row: HostRow, _: float) -> Cell:
     if result is None:
         return Cell(row.last_line, Tone.MUTED)
     if result.kill is Kill.UNCONFIRMED or result.outcome in NOT_RUN or not row.last_line:
-        return Cell(result.why, outcome_tone(result.outcome))
+        return Cell(_here(row.name, result.why), outcome_tone(result.outcome))
     return Cell(row.last_line)
+
+
+def _here(name: str, why: str) -> str:
+    """Without the host, which its row names already: "web1 (10.0.0.1): no answer" -> "no answer"."""
+    rest = why.removeprefix(name)
+    if rest is why or not rest.startswith((": ", " (")):
+        return why
+    return rest.partition(": ")[2] if rest.startswith(": ") else rest.partition("): ")[2] or why
 
 
 def search(row: HostRow) -> str:

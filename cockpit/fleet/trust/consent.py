@@ -5,6 +5,7 @@ The engine asks whoever runs it; a command without a terminal answers `Nobody`, 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from typing import Protocol
@@ -52,6 +53,22 @@ class Consent(Protocol):
 
     async def passphrase(self, path: str, why: str) -> str | None:
         """Of a private key, asked once a session; None: none is given. `why` is what was wrong with the last one."""
+
+
+class OneAtATime:
+    """Asks whoever is there, never two things at once: all that a session may ask goes through here."""
+
+    def __init__(self, inner: Consent) -> None:
+        self.inner = inner
+        self._asking = asyncio.Lock()
+
+    async def accepts(self, unknown: UnknownKey) -> bool:
+        async with self._asking:
+            return await self.inner.accepts(unknown)
+
+    async def passphrase(self, path: str, why: str) -> str | None:
+        async with self._asking:
+            return await self.inner.passphrase(path, why)
 
 
 class Nobody:

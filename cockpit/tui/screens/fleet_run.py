@@ -106,15 +106,17 @@ class RunScreen(KeyedScreen):
         await self.hosts.changed(self.watched.rows, None if delta.reset else delta.upserts)
         if self.view is not self.hosts:
             await self.view.changed(self.watched.rows, delta.upserts)
-        if self.watched.state in ENDS and not self._over:
-            self._over = True
-            self._ticking.stop()
-            self.hosts.ended()
-            self._tell_hints()
+        if self.watched.state in ENDS:
+            self.hosts.widen()
+            if not self._over:
+                self._over = True
+                self._ticking.stop()
+                self.hosts.ended()
+                self._tell_hints()
         self.tell()
 
     def _tick(self) -> None:
-        self.hosts.draw()
+        self.hosts.widen()
         self.tell()
 
     # -- what is said ------------------------------------------------------------------------------

@@ -89,6 +89,12 @@ class TableBox(Vertical, Generic[T]):
         if self.table.is_mounted:
             self.table.sync()
 
+    def widen(self) -> None:
+        """Draw, and where there is room give it to the rows now in view."""
+        if self.table.is_mounted:
+            self.table.widen()
+        self.draw()
+
     # -- filter and order --------------------------------------------------------------------------
 
     def filter_by(self, text: str) -> None:
@@ -127,9 +133,8 @@ class TableBox(Vertical, Generic[T]):
             while self._again:
                 self._again = False
                 await self.listing.arrange(*self._order, self._accepts())
-            self.draw()
+            self.widen()
             if self.is_mounted:
-                self.table.widen()
                 self.post_message(self.Arranged(self))
         except Exception:
             log.exception("a table could not be sorted or filtered")

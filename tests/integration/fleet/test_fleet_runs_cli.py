@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -22,19 +24,16 @@ def cockpit(tmp_path: Path, sshd: Any) -> Callable[..., subprocess.Popen[str]]:
     config.write_text(
         "".join(f'[[fleet.hosts]]\nname = "web{n}"\nport = {sshd.port}\n{shared}' for n in (1, 2, 3))
         + '[[fleet.hosts]]\nname = "web4"\ntransport = "local"\n'
+        '[[fleet.commands]]\nname = "greet"\ncommand = "echo hello {whom}"\nselection = "web4"\n'
+        'parameters.whom = { default = "you", pattern = "[^x]+" }\n'
     )
-    environment = {**os.environ, "COCKPIT_CONFIG": str(config), "COCKPIT_STATE_DIR": str(tmp_path / "state")}
+    places = {"COCKPIT_CONFIG": str(config), "COCKPIT_STATE_DIR": str(tmp_path / "state")}
+    environment = {**os.environ, **places, "TERM": "xterm-256color"}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
-    def start(*arguments: str, **more: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "cockpit", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-            **more,
-        )
+    def start(*arguments: str, **streams: Any) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "cockpit", *arguments]
+        return subprocess.Popen(command, text=True, env=environment, **{**pipes, **streams})
 
     return start
 
@@ -160,6 +159,42 @@ def test_a_place_to_save_to_is_looked_at_before_anything_runs(cockpit: Any, tmp_
     assert code == 2 and "cannot write" in err and not ran.exists()
     code, _, err = end(cockpit("fleet", "exec", "web4", "--fold", "--format", "json", "--", f"touch {ran}"))
     assert code == 2 and not ran.exists()
+
+
+def test_a_saved_command_takes_values_and_has_hosts_of_its_own(cockpit: Any) -> None:
+    assert end(cockpit("fleet", "exec", "--saved", "greet"))[:2] == (0, "web4: hello you\n")
+    code, out, _ = end(cockpit("fleet", "exec", "--saved", "greet", "--set", "whom=$(id); it's", "web1"))
+    assert (code, out) == (0, "web1: hello $(id); it's\n")
+    for wrong, said in (
+        (("--saved", "gret"), "there is no saved command 'gret'"),
+        (("--saved", "greet", "--set", "whom=x"), "does not fit"),
+        (("--saved", "greet", "--set", "whom"), "NAME=VALUE"),
+        (("--saved", "greet", "web1", "--", "true"), "stands for the command"),
+        (("--set", "whom=x", "web1", "--", "true"), "--set is for --saved"),
+        (("web1",), "no command"),
+    ):
+        code, _, err = end(cockpit("fleet", "exec", *wrong))
+        assert code == 2 and said in err, err
+
+
+def test_progress_on_a_terminal_garbles_no_line(cockpit: Any) -> None:
+    ours, theirs = pty.openpty()
+    terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    command = "for i in 1 2 3; do echo line $i; sleep 0.2; done; exit 3"
+    child = cockpit("fleet", "exec", "web[1-4]", "--", command, **terminal)
+    os.close(theirs)
+    shown = bytearray()
+    with contextlib.suppress(OSError):  # the other end has gone: EIO
+        while piece := os.read(ours, 65536):
+            shown += piece
+    os.close(ours)
+    assert child.wait(30) == 1 and b"of 4 hosts" in shown
+    erase = "\r\x1b[K"
+    lines = [line.rpartition(erase)[2] for line in shown.decode().replace("\r\n", "\n").split("\n")]
+    for host in range(1, 5):
+        own = [line for line in lines if line.startswith(f"web{host}: line")]
+        assert own == [f"web{host}: line {number}" for number in (1, 2, 3)]
+    assert not any("of 4 hosts" in line for line in lines) and lines[-1] == ""
 
 
 def test_many_long_lines_go_through_a_pipe_whole_and_a_reader_that_leaves_ends_it(cockpit: Any) -> None:
