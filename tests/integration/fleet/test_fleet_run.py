@@ -259,8 +259,8 @@ async def test_rows_follow_the_run(run: Any) -> None:
     last = going.rows["here0"]
     assert (last.phase, last.out_bytes, last.lines) == (Phase.DONE, 13, 2) and last.result is not None
     assert {RunState.RUNNING, RunState.ENDED} <= states
-    assert last.seconds(0.0) == last.result.duration_seconds >= 0.3
-    assert set(last.result.phases) <= set(Phase) and last.result.phases["run"] >= 0.3
+    assert last.seconds(0.0) == last.result.duration_seconds > 0
+    assert set(last.result.phases) <= set(Phase) and last.result.phases["run"] > 0
 
 
 async def test_a_run_that_cannot_be_kept_is_not_begun(run: Any, tmp_path: Path) -> None:
