@@ -39,13 +39,12 @@ Same = Callable[[bytes, Entry, Entry], bool]
 
 
 def by_time(path: bytes, here: Entry, there: Entry) -> bool:
-    """Size and time of change; to the second where one side knows no more than seconds."""
+    """Size and time of change; to the second where the host knows no more than seconds."""
     if here.size != there.size:
         return False
     if here.mtime_ns == there.mtime_ns:
         return True
-    whole = here.mtime_ns % _SECOND == 0 or there.mtime_ns % _SECOND == 0
-    return whole and here.mtime_ns // _SECOND == there.mtime_ns // _SECOND
+    return there.mtime_ns % _SECOND == 0 and here.mtime_ns // _SECOND == there.mtime_ns // _SECOND
 
 
 def never(path: bytes, here: Entry, there: Entry) -> bool:
@@ -151,6 +150,8 @@ def switch_script(
     displaced = set(found.changed) & set(found.deleted)
     first = {path for path in found.deleted if any(up in displaced for up in (path, *_above(path)))}
     lines += _removed([path for path in found.deleted if path in first], there)
+    # BusyBox's mv looks at what it replaces, and gives up on a link that leads in a circle
+    lines += commands(b"unhook", (b"./" + path for path in found.changed if there[path].kind == "l"), b"|| exit")
     for folder, paths in itertools.groupby(moved, key=folder_of):
         names = (staged + b"/" + path for path in paths)
         lines += commands(b"mv -f --", names, quoted(b"./" + folder + b"/") + b" || exit")

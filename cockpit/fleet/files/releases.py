@@ -6,8 +6,7 @@ What has not changed shares its bytes with the release before (hard links), so a
 from __future__ import annotations
 
 import re
-import secrets
-import time
+from datetime import UTC, datetime
 
 from cockpit.fleet.files.orders import remote_path, split
 from cockpit.fleet.files.place import Place
@@ -16,12 +15,12 @@ from cockpit.fleet.files.scripts import commands, quoted
 FOLDER = b"releases"
 CLONE = b"tree"
 """The release in the staging folder, before it has its name."""
-_NAME = re.compile(rb"\d{8}T\d{6}Z-[0-9a-f]{6}")
+_NAME = re.compile(rb"\d{8}T\d{6}\.\d{6}Z")
 
 
 def new_name() -> str:
-    """Names sort by time (UTC)."""
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
+    """The time, in UTC: names sort by age."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
 def prepare(up: bytes) -> bytes:
@@ -48,7 +47,7 @@ def swap(place: Place, remote: bytes, release: str) -> bytes:
     """The one step that readers see is the last rename."""
     _, name = split(remote_path(remote))
     new = quoted(b"%s/%s/%s" % (place.up, FOLDER, release.encode()))
-    return b'mv "$stage/tree" %s && chmod %04o %s && link=%s && ln -s %s "$link" && mv -T -f "$link" %s && link=' % (
+    return b'mv -T "$stage/tree" %s && chmod %04o %s && link=%s && ln -s %s "$link" && mv -T -f "$link" %s && link=' % (
         new,
         place.tree.base.mode,
         new,

@@ -70,6 +70,9 @@ list() (
 may_write() {
   for d; do [ -w "$d" ] || { echo "no permission to write in $d" >&2; return 1; }; done
 }
+unhook() {
+  for l; do [ -e "$l" ] || rm -f "$l" || return; done
+}
 hold() {
   id=$1; shift
   for last; do :; done
