@@ -11,6 +11,7 @@ SUBCOMMANDS = {
     "facts": "Load, disks, failed units and more of the hosts.",
     "exec": "Run a command on many hosts.",
     "runs": "What was run, what came of it, and once more.",
+    "trust": "See the keys of unknown hosts, and accept them.",
     "shell": "Open a shell on a host, or the same keystrokes to several.",
     "put": "Put files and folders on many hosts.",
     "get": "Get a file or a folder from many hosts.",
