@@ -92,10 +92,9 @@ def _says(row: HostRow, _: float) -> Cell:
 
 def _here(name: str, why: str) -> str:
     """Without the host, which its row names already: "web1 (10.0.0.1): no answer" -> "no answer"."""
-    rest = why.removeprefix(name)
-    if rest is why or not rest.startswith((": ", " (")):
+    if not why.startswith((f"{name}: ", f"{name} (")):
         return why
-    return rest.partition(": ")[2] if rest.startswith(": ") else rest.partition("): ")[2] or why
+    return why.partition(": " if why.startswith(f"{name}: ") else "): ")[2] or why
 
 
 def search(row: HostRow) -> str:

@@ -135,7 +135,7 @@ async def test_the_odd_one_out_comes_first_with_its_difference(fleet_app: Any, t
         await app.shows("* 1 marked, 1 hosts")
         odd = screen.view.chosen()
         await app.press("X")
-        await app.shows("Disruptive", f"on 1 host: {odd[0]}")
+        await app.shows("Disruptive", "on 1 host:", f"  {odd[0]}: this machine")
         await app.press("escape")
         await app.gone("Disruptive")
         await app.press("escape", "tab", "G", "tab", "1")
