@@ -107,8 +107,8 @@ class Fleet(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     ansible's JSON or names. Programs are asked again each minute."""
     hosts: list[Host] = []
     commands: list[SavedCommand] = []
-    interval: float = 15.0
-    """Seconds between two looks at a host."""
+    interval: float = 5.0
+    """Seconds between two samples of a host: cheap, over a channel that is kept."""
     production: bool = False
     """Counts for all hosts."""
     production_hosts: str = ""
