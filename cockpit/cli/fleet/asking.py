@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from cockpit.cli.fleet.say import complain, drawn
 
 if TYPE_CHECKING:
+    from cockpit.fleet.roster import Roster
     from cockpit.fleet.trust.consent import UnknownKey
 
 LINE_BYTES = 4096
@@ -21,6 +22,12 @@ LINE_BYTES = 4096
 def can_ask() -> bool:
     """Whether somebody sits there who sees what we ask."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def attend(roster: Roster) -> None:
+    """Let the connections of a command ask whoever sits there."""
+    if can_ask():
+        roster.pool.ask(AtTerminal())
 
 
 class AtTerminal:

@@ -55,11 +55,13 @@ class Copying:
 
     def __init__(self, ctx: click.Context, selection: str, format_: str) -> None:
         """Reads the inventories. Ends the program when the selection makes no sense."""
+        from cockpit.cli.fleet.asking import attend
         from cockpit.cli.fleet.out import Out
         from cockpit.fleet.roster import Roster
 
         self.settings: Settings = ctx.find_root().obj.settings()
         self.roster: Roster = Roster(self.settings.fleet)
+        attend(self.roster)
         self.machines: tuple[Machine, ...] = asyncio.run(self._find(selection))
         self._ctx, self._json = ctx, format_ == "json"
         self._ends: list[HostEnd] = []

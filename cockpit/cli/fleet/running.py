@@ -44,11 +44,13 @@ def carry_out(
     ctx: click.Context, selection: str, order_of: Callable[[tuple[Machine, ...]], Order], choices: Choices
 ) -> None:
     """Run what `order_of` makes of the hosts that are meant, or say what it would do. Ends the program."""
+    from cockpit.cli.fleet.asking import attend
     from cockpit.fleet.roster import Roster
     from cockpit.model import errors
 
     settings: Settings = ctx.find_root().obj.settings()
     roster = Roster(settings.fleet)
+    attend(roster)
 
     async def found() -> tuple[Machine, ...]:
         for failure in await roster.load():

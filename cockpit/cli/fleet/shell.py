@@ -36,12 +36,14 @@ def command(ctx: click.Context, selection: str, yes: int | None) -> None:
     With several hosts each has a small screen, and what is typed goes to all of them. As in ssh, ~. at the start of a
     line cuts the connection. Ends as the shell did; with 1 when the connection was lost.
     """
+    from cockpit.cli.fleet.asking import attend
     from cockpit.fleet.roster import Roster
     from cockpit.model import errors
 
     demand_terminal("cockpit fleet exec SELECTION -- COMMAND")
     settings: Settings = ctx.find_root().obj.settings()
     roster = Roster(settings.fleet)
+    attend(roster)
     for failure in asyncio.run(roster.load()):
         complain(failure)
     try:

@@ -50,11 +50,10 @@ def command(ctx: click.Context, selection: str, yes: int | None, fingerprints: t
 
 
 async def _trust(roster: Roster, machines: Sequence[Machine], everyone: bool, fingerprints: Sequence[str]) -> int:
-    from cockpit.cli.fleet.asking import AtTerminal, can_ask
+    from cockpit.cli.fleet.asking import attend
     from cockpit.fleet.introduce import levels, meet
 
-    if can_ask():
-        roster.pool.ask(AtTerminal())
+    attend(roster)
     ends: list[bool] = []
     keys: dict[tuple[str, str, bytes], bool] = {}
     async with roster.pool.used() as pool:
