@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from typing import Any
 
 import pyte
-from pyte.screens import Char
+from pyte.screens import Char, wcwidth
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,10 @@ _STRING = re.compile(rb"\x1b[\]PX^_]|\xc2[\x90\x98\x9d-\x9f]")
 """OSC, DCS, SOS, PM, APC begin a string that means nothing here and may never end (ECMA-48, 5.6)."""
 _STRING_END = re.compile(rb"\x07|\x1b\\|\xc2\x9c|\x18|\x1a")
 _PARAMETERS = re.compile(rb"[\x20-\x3f]*")
+_MEANINGLESS = re.compile(rb"[\x00-\x06\x10-\x17\x19\x1c-\x1f\x7f]|\xc2[\x80-\x9a\x9c]")
+"""Controls that draw nothing; pyte would lose what stands after one of them."""
+_ALONE = re.compile(rb"([\x18\x1a])")
+"""CAN and SUB end a sequence and draw nothing either; so they are given to pyte by themselves."""
 _CANCEL = b"\x18"
 """Ends a control sequence that was cut in the middle; draws nothing."""
 _PIECE = 512
@@ -35,6 +40,12 @@ class _Screen(pyte.Screen):
         self.answers = bytearray()
         self._main: dict[int, dict[int, Char]] | None = None
         super().__init__(columns, rows)
+
+    def draw(self, data: str) -> None:
+        """pyte stops at a character without a width, and loses what stands after it."""
+        if not data.isascii():
+            data = "".join(char for char in data if wcwidth(char) > 0 or unicodedata.combining(char))
+        super().draw(data)
 
     def set_mode(self, *modes: int, **kwargs: Any) -> None:
         if kwargs.get("private") and _ALTERNATE.intersection(modes) and self._main is None:
@@ -116,17 +127,23 @@ class Emulator:
 
     def feed(self, data: bytes) -> bytes:
         """Draw it; gives what a terminal answers to the program (cursor position, kind of device)."""
-        text = self._without_strings(data)
+        text = _MEANINGLESS.sub(b"", self._without_strings(data))
         for start in range(0, len(text), _PIECE):
             piece = text[start : start + _PIECE]
-            try:
-                self._stream.feed(_CANCEL + piece if self._suspect else piece)
-            except Exception as error:  # digits that are none; pyte has reset its parser
-                log.debug("bytes that are not drawn: %r", error)
+            if self._suspect:
+                self._draw(_CANCEL)
+            for part in _ALONE.split(piece):
+                self._draw(part)
             self._suspect = len(piece) == _PIECE and _PARAMETERS.fullmatch(piece) is not None
         answers = bytes(self._screen.answers)
         self._screen.answers.clear()
         return answers
+
+    def _draw(self, part: bytes) -> None:
+        try:
+            self._stream.feed(part)
+        except Exception as error:  # digits that are none; pyte has reset its parser
+            log.debug("bytes that are not drawn: %r", error)
 
     def resize(self, columns: int, rows: int) -> None:
         self._screen.resize(lines=rows, columns=columns)
