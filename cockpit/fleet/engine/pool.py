@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.structs import replace
@@ -91,7 +91,7 @@ class Pool:
         for last in (False, True):
             link = await self.link(machine, ask=ask)
             try:
-                running = await self._started(link, start)
+                running = await self._started(link, start, self._slot(machine).guests if ask else [])
             except NotSent as error:
                 await self.drop(machine, link)
                 if last:
@@ -102,7 +102,9 @@ class Pool:
                 return running
         raise AssertionError
 
-    async def _started(self, link: Link, start: Callable[[Link], Awaitable[Running]]) -> Running:
+    async def _started(
+        self, link: Link, start: Callable[[Link], Awaitable[Running]], guests: Iterable[Callable[[], None]]
+    ) -> Running:
         """sshd counts a channel until it has looked again, also one that we have just closed."""
         for pause in (*CLOSING_SECONDS, None):
             await self._pacer.turn()
@@ -111,12 +113,25 @@ class Pool:
             except NoChannel:
                 if pause is None:
                     raise
+                for leave in tuple(guests):
+                    leave()
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))
         raise AssertionError
 
     def channels(self, machine: Machine) -> asyncio.Semaphore:
         """Bounds what runs at once on the connection of this machine."""
         return self._slot(machine).channels
+
+    @contextmanager
+    def guest(self, machine: Machine, leave: Callable[[], None]) -> Iterator[None]:
+        """Who keeps a channel of this machine for long is told to leave when a command that somebody waits for gets
+        none: an sshd may allow a single one (MaxSessions)."""
+        guests = self._slot(machine).guests
+        guests.append(leave)
+        try:
+            yield
+        finally:
+            guests.remove(leave)
 
     def connected(self, machine: Machine) -> bool:
         """Whether a command would go out at once."""

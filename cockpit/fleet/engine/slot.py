@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 from weakref import WeakSet
 
@@ -48,6 +48,8 @@ class Slot:
         """Ways that are being opened through this connection."""
         self.failed: tuple[float, errors.SourceError] | None = None
         """Until when it is not tried again as a hop, and why."""
+        self.guests: list[Callable[[], None]] = []
+        """Ways to ask for channels that are kept for long."""
         self.used_at = 0.0
         """On the loop's clock."""
         self.running: WeakSet[Any] = WeakSet()

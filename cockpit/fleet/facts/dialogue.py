@@ -64,6 +64,10 @@ class NoShell(errors.Refused):
     """The host lets us in and runs something else than a shell: git-shell, nologin, a forced command."""
 
 
+class GaveWay(errors.Unreachable):
+    """Its channel went to a command that somebody waits for."""
+
+
 class Dialogue:
     """An open loop. One question at a time."""
 
@@ -72,12 +76,18 @@ class Dialogue:
         self._where = where
         self._answered = False
         self._said = bytearray()
+        self._gave_way = False
+
+    def give_way(self) -> None:
+        """Close it now; what is asked from then on raises GaveWay."""
+        self._gave_way = True
+        self._running.close()
 
     async def ask(self, question: str, *, seconds: float, most_bytes: int = MOST_BYTES) -> bytes:
         """The answer, as the host gave it.
 
-        Raises Late, NoShell, errors.Unreachable when the connection or the loop is gone, errors.Malformed for an answer
-        that is too long.
+        Raises Late, NoShell, GaveWay, errors.Unreachable when the connection or the loop is gone, errors.Malformed for
+        an answer that is too long.
         """
         mark = secrets.token_hex(8)
         self._running.write(f"{mark} {question}\n".encode())
@@ -113,6 +123,8 @@ class Dialogue:
 
     def _over(self) -> errors.SourceError:
         ending = self._running.channel.ending
+        if self._gave_way:
+            return GaveWay(f"{self._where} allows too few sessions at once (MaxSessions): a command has this one's now")
         if not ending.known:
             return errors.Unreachable(f"{self._where}: {ending.lost}")
         if not self._answered:
@@ -146,8 +158,10 @@ async def dialogue(pool: Pool, machine: Machine, script: str, *, ask: bool) -> A
         raise errors.Unreachable(busy) from error
     try:
         running = await _started(pool, machine, script, ask)
+        opened = Dialogue(running, machine.where)
         try:
-            yield Dialogue(running, machine.where)
+            with pool.guest(machine, opened.give_way):
+                yield opened
         finally:
             await _ended(running)
     finally:

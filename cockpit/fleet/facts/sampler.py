@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager
 from msgspec.structs import replace
 
 from cockpit.fleet import host as states
+from cockpit.fleet.engine.link import NoChannel
 from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.facts import details, sample
 from cockpit.fleet.facts.details import Details
-from cockpit.fleet.facts.dialogue import PREPARE, Dialogue, Late, NoShell, dialogue, loop
+from cockpit.fleet.facts.dialogue import PREPARE, Dialogue, GaveWay, Late, NoShell, dialogue, loop
 from cockpit.fleet.facts.sample import Sample
 from cockpit.fleet.host import Host, unseen
 from cockpit.fleet.machine import Machine
@@ -84,11 +85,13 @@ class Sampler:
         self._busy: tuple[int, int] | None = None
         self._asked = 0
         """Dear questions so far."""
-        self._hangs_until = 0.0
-        """Until then, on the loop's clock, no dear question: the last one was not answered."""
+        self._details_due = self._hangs_until = 0.0
+        """On the loop's clock: the next dear question; and none before, as the last one was not answered."""
         self._complaint = ""
         """What is wrong with a host that is up."""
         self._failures = 0
+        self._visits = False
+        """Its sshd allows too few sessions: each sample takes a channel for its own while alone."""
 
     async def run(self) -> None:
         """Until cancelled; wait longer after each failure."""
@@ -99,7 +102,13 @@ class Sampler:
                 if self._turns.full and self.row.current:
                     self._stale(f"it waits for its turn: {KEPT} hosts are sampled at once")
                 async with self._turns.turn(), dialogue(self._pool, self.machine, SCRIPT, ask=False) as asked:
-                    await self._keep(asked)
+                    await (self._visit(asked) if self._visits else self._keep(asked))
+                if self._visits:
+                    await asyncio.sleep(self._interval * random.uniform(0.9, 1.1))
+            except (GaveWay, NoChannel):
+                self._visits = True
+                self._stale("its sshd allows no more sessions at once (MaxSessions); a command has them")
+                await asyncio.sleep(self._interval * random.uniform(0.9, 1.1))
             except errors.SourceError as error:
                 self._failures += 1
                 self._busy = None
@@ -124,16 +133,21 @@ class Sampler:
             self._say(_failed(self.row, error))
         return self.row
 
+    async def _visit(self, asked: Dialogue) -> None:
+        await self._sample(asked)
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._details_due:
+            await self._detail(asked)
+
     async def _keep(self, asked: Dialogue) -> None:
         """Until it is another's turn."""
         loop = asyncio.get_running_loop()
-        due, until = self._hangs_until, loop.time() + TURN_SECONDS
+        self._details_due, until = self._hangs_until, loop.time() + TURN_SECONDS
         first = True
         while not self._turns.waiting or loop.time() < until:
             await self._sample(asked)
-            if loop.time() >= due:
+            if loop.time() >= self._details_due:
                 await self._detail(asked)
-                due = loop.time() + DETAILS_SECONDS * random.uniform(0.9, 1.1)
             pause = self._interval if self.row.load1 is not None else max(self._interval, ELSEWHERE_SECONDS)
             # the first pause is cut at random: hosts that were reached together do not go on answering together
             await asyncio.sleep(pause * (random.random() if first else random.uniform(0.9, 1.1)))
@@ -161,12 +175,13 @@ class Sampler:
         try:
             answer = await asked.ask(f"details{rare}", seconds=DETAILS_ANSWER_SECONDS)
         except Late:
-            self._hangs_until = loop.time() + HANGS_SECONDS
+            self._details_due = self._hangs_until = loop.time() + HANGS_SECONDS
             self._complaint = "disks, units and processes are not known: the question hangs there (df or systemctl)"
             self.row = replace(self.row, details=self.row.details or Details())
             raise
         finally:
             late.cancel()
+        self._details_due = loop.time() + DETAILS_SECONDS * random.uniform(0.9, 1.1)
         known = details.parse(answer)
         self._complaint = "" if self.row.load1 is not None else _elsewhere(known)
         row = self.row if self.row.current else replace(self.row, state=states.UP)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from cockpit.fleet.engine.pool import Pool
+from cockpit.fleet.engine.remote import answer, sent
 from cockpit.fleet.facts import details, dialogue, processes, sample, sampler, units
 from cockpit.fleet.facts.dialogue import PREPARE, Dialogue, Late, loop
 from cockpit.fleet.facts.posix import command_line
@@ -138,7 +139,7 @@ async def test_nothing_is_left_on_the_host_when_we_are_killed(
 ) -> None:
     machine = sshd.machine()
     program = f"""
-        import asyncio, msgspec
+        import asyncio
         from cockpit.fleet.engine.pool import Pool
         from cockpit.fleet.facts.sampler import Sampler, Turns
         from cockpit.fleet.machine import Machine
@@ -315,6 +316,24 @@ async def test_the_sampler_leaves_the_other_channels_of_its_connection(sshd: Any
                 await pool.channels(machine).acquire()
                 free += 1
             assert free == 6
+        finally:
+            await work.close()
+
+
+async def test_an_sshd_that_allows_one_session_gives_it_to_commands(start_sshd: Callable[..., Any]) -> None:
+    machine = start_sshd(extra="MaxSessions 1\n").machine()
+    async with Pool().used() as pool:
+        work = Sampling(pool, machine)
+        try:
+            await work.until(seen)
+            for _ in range(3):
+                assert await answer(pool, machine, "echo ok", seconds=20) == b"ok\n"
+                at = work.sampler.row.seen_at or 0.0
+                await work.until(lambda row, at=at: row.state == "up" and row.seen_at > at)
+            async with sent(pool, machine, "sleep 300"):
+                row = await work.until(lambda row: row.state == "stale")
+                assert "MaxSessions" in row.error and row.load1 is not None
+            await work.until(lambda row: row.state == "up")
         finally:
             await work.close()
 
