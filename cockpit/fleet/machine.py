@@ -23,7 +23,7 @@ class Machine(Struct, frozen=True):
     usual_keys: bool = True
     """Where there are no `identities`, try the usual keys in ~/.ssh; not so after `IdentityFile none`."""
     certificates: tuple[str, ...] = ()
-    """OpenSSH certificate files (CertificateFile), beside `<identity>-cert.pub`, which is always looked for."""
+    """OpenSSH certificate files (CertificateFile); without any, `<identity>-cert.pub` is looked for, as ssh does."""
     identities_only: bool = False
     """Offer `identities` alone, not what else the agent holds (IdentitiesOnly)."""
     agent: str = "SSH_AUTH_SOCK"

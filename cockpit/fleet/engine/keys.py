@@ -41,7 +41,9 @@ class Offer(asyncssh.SSHKeyPair):
 
     def __init__(self, key: asyncssh.SSHKey, certificate: SSHOpenSSHCertificate | None, sign: _Sign) -> None:
         kinds = key.sig_algorithms
-        super().__init__(key.algorithm, key.algorithm, kinds, kinds, key.public_data, None, certificate)
+        super().__init__(
+            key.algorithm, key.algorithm, kinds, kinds, key.public_data, None, certificate, use_webauthn=key.use_webauthn
+        )
         self._sign = sign
 
     async def sign_async(self, data: bytes) -> bytes:
@@ -93,6 +95,8 @@ class Offers:
             private = self._keyring.private(candidate.file)
             if private is None:
                 raise Locked(candidate.file)
+            if private.use_executor:  # a token waits to be touched
+                return await asyncio.to_thread(private.sign, data, algorithm)
             return private.sign(data, algorithm)
 
         return by_file if candidate.agent is None else by_agent
