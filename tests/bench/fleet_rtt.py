@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from fleet_batch import hosts
+from sshd_hosts import hosts
 from msgspec.structs import replace
 
 from cockpit.fleet.engine.pool import Pool
