@@ -1,7 +1,7 @@
 """One command on many hosts that are 50 ms away: python tests/bench/fleet_rtt.py [HOSTS]
 
-The hosts of fleet_batch.py behind a proxy process that holds back each byte by half a round trip. Peers in the same run,
-where they are installed (pip install parallel-ssh paramiko): parallel-ssh, and a pool of five paramiko clients.
+The hosts of fleet_batch.py behind a proxy process that holds back each byte by half a round trip. Peers in the same
+run, where they are installed (pip install parallel-ssh paramiko): parallel-ssh, and a pool of five paramiko clients.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from sshd_hosts import hosts
 from msgspec.structs import replace
+from sshd_hosts import hosts
 
 from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.engine.remote import answer
