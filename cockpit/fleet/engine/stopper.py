@@ -22,6 +22,9 @@ from cockpit.fleet.engine.announce import Announced
 TERM_ROUNDS, KILL_ROUNDS = 10, 20
 """Pauses from SIGTERM to SIGKILL, and from there to giving up."""
 
+SECONDS = 10
+"""The longest it works, whatever happens to whoever began it."""
+
 _SCRIPT = r"""
 look() {
   text=
@@ -33,6 +36,7 @@ look() {
 }
 refresh() { set -- [0-9]*; all=$*; }
 take() { look "$1"; }
+clock() { { read -r now _ <uptime; } 2>/dev/null && now=${now%.*} || now=$(date +%s); }
 
 # Without /proc: a table of ps, where the process group stands for the session.
 ps_refresh() {
@@ -56,11 +60,15 @@ ps_look() {
 is_dead() { case $state in [ZX]*) return 0 ;; esac; return 1; }
 pause() { read -r _ || sleep 0.1 2>/dev/null || sleep 1; }
 
-# Forget those of the tree that have ended.
+is_late() { clock; [ "$now" -gt "$deadline" ]; }
+
+# Forget those of the tree that have ended. While one of the group lives, its number is nobody else's.
 prune() {
-  kept=" "
+  kept=" " held=
   for entry in $tree; do
-    look "${entry%%:*}" && [ "$born" = "${entry#*:}" ] && ! is_dead && kept="$kept$entry "
+    look "${entry%%:*}" && [ "$born" = "${entry#*:}" ] && ! is_dead || continue
+    kept="$kept$entry "
+    [ "$session" = "$group" ] && held=yes
   done
   tree=$kept
 }
@@ -78,13 +86,16 @@ sweep() {
   done
   [ -n "$new" ]
 }
-settle() { round=0; while sweep && [ $round -lt 40 ]; do round=$((round+1)); done; }
+settle() { while sweep && ! is_late; do :; done; }
+# The group as a whole too: who forks and ends faster than one looks is caught by that alone.
 signal() {
-  refresh
+  refresh; prune
+  [ -z "$held" ] || kill -s "$1" -- "-$group" 2>/dev/null
   for entry in $tree; do
-    look "${entry%%:*}" && [ "$born" = "${entry#*:}" ] && kill -"$1" "${entry%%:*}" 2>/dev/null
+    look "${entry%%:*}" && [ "$born" = "${entry#*:}" ] && kill -s "$1" "${entry%%:*}" 2>/dev/null
   done
 }
+hold() { [ $freeze = 0 ] || signal STOP; settle; }
 
 # The session of the first process, when sshd made it for this command alone: our own is another.
 find_group() {
@@ -93,16 +104,22 @@ find_group() {
   while [ "$pid" != "$leader" ] && look "$pid" && [ "$parent" -gt 1 ]; do pid=$parent; done
   [ "$pid" = "$leader" ] && group=$leader
 }
+# Never what began this script, and never what all began from. Without a start time it is ours if whoever began this
+# script began it.
 is_root() {
+  case $mine in *" $root:"*) return 1 ;; esac
   look "$root" && ! is_dead || return 1
-  if [ -n "$start" ]; then [ "$born" = "$start" ]; else case $mine in *" $parent:"*) ;; *) return 1 ;; esac; fi
+  if [ -n "$start" ]; then [ "$born" = "$start" ]; return; fi
+  case $parent in 0|1) return 1 ;; esac
+  case $mine in *" $parent:"*) return 0 ;; esac
+  return 1
 }
 orphans() {
   round=0
   while
     refresh; left=
     for item in $all; do take "$item" && [ "$session" = "$root" ] && ! is_dead && left="$left ${item%%:*}"; done
-    [ -n "$left" ] && [ $round -lt $patience ]
+    [ -n "$left" ] && [ $round -lt $patience ] && ! is_late
   do pause; round=$((round+1)); done
   if [ -n "$left" ]; then echo "$mark orphans ::$left"; else echo "$mark absent :$hidden:"; fi
 }
@@ -121,7 +138,7 @@ main() {
   trap '' HUP INT PIPE TERM
   export LC_ALL=C
   blanks=$IFS nl='
-' tree=" " mine=" 0: 1: " theirs=" 0 1 " here= hidden= sudo=
+' tree=" " mine=" 0: 1: " theirs=" 0 1 " here= hidden= sudo= group=none held=
   cd "$proc" 2>/dev/null
   if look $$; then
     [ -r sys/kernel/random/boot_id ] && read -r here <sys/kernel/random/boot_id
@@ -129,35 +146,34 @@ main() {
   else
     look() { ps_look "$@"; }
     take() { ps_take "$@"; }
+    clock() { now=$(date +%s); }
     refresh() { ps_refresh; }
     refresh
     look $$ || { echo "$mark blind ::"; return; }
   fi
   if [ -n "$boot" ] && [ "$boot" != "$here" ]; then echo "$mark elsewhere ::"; return; fi
   echo "$mark ready ::"
+  clock
+  deadline=$((now+seconds))
   pid=$$
   while [ "$pid" -gt 1 ] && look "$pid"; do mine="$mine$pid: " theirs="$theirs$session " pid=$parent; done
   is_root || { orphans; return; }
   tree=" $root:$born "
   [ "$name" = sudo ] && sudo=yes
   find_group
-  [ $freeze = 0 ] || kill -STOP "$root" 2>/dev/null
-  settle
+  hold
   if [ $ask = 1 ] && [ -n "$sudo" ] && count && [ -n "$denied" ]; then
     echo "$mark denied ::"
     while read -r answer && [ -z "$answer" ]; do :; done
   fi
   signal TERM; signal CONT
   round=0
-  while refresh; prune; [ "$tree" != " " ] && [ $round -lt $terms ]; do pause; round=$((round+1)); done
+  while refresh; prune; [ "$tree" != " " ] && [ $round -lt $terms ] && ! is_late; do pause; round=$((round+1)); done
   rounds=0
-  while
-    [ $freeze = 0 ] || signal STOP
-    settle
-    [ "$tree" != " " ]
-  do
-    [ $rounds -lt $kills ] || { count; echo "$mark left $denied::$left"; return; }
-    signal KILL; pause; rounds=$((rounds+1))
+  while hold; [ "$tree" != " " ]; do
+    signal KILL
+    if [ $rounds -ge $kills ] || is_late; then signal CONT; count; echo "$mark left $denied::$left"; return; fi
+    pause; rounds=$((rounds+1))
   done
   echo "$mark gone :$hidden:"
 }
@@ -191,7 +207,7 @@ def script(
     values = {
         "root": str(who.pid), "start": who.born, "boot": who.boot, "mark": mark, "proc": proc,
         "freeze": str(int(freeze)), "ask": str(int(ask)), "patience": str(TERM_ROUNDS + KILL_ROUNDS if again else 0),
-        "terms": str(TERM_ROUNDS), "kills": str(KILL_ROUNDS),
+        "terms": str(TERM_ROUNDS), "kills": str(KILL_ROUNDS), "seconds": str(SECONDS),
     }  # fmt: skip
     return ("".join(f"{name}='{value}'\n" for name, value in values.items()) + _SCRIPT).encode()
 

@@ -192,8 +192,8 @@ class Account:
         return daemon.machine(user=self.name)
 
     def processes(self) -> list[int]:
-        listed = subprocess.run(["ps", "-o", "pid=", "-u", self.name], stdout=subprocess.PIPE)
-        return [int(word) for word in listed.stdout.split()]
+        listed = subprocess.run(["ps", "-o", "pid=,stat=", "-u", self.name], stdout=subprocess.PIPE, text=True)
+        return [int(pid) for pid, state in map(str.split, listed.stdout.splitlines()) if not state.startswith("Z")]
 
     def remove(self) -> None:
         self._rules.unlink(missing_ok=True)

@@ -78,21 +78,6 @@ async def test_all_that_a_command_has_begun_is_ended(
     assert not processes(f"sleep {first}") and not processes(f"sleep {second}")
 
 
-async def test_processes_that_fork_faster_than_one_looks_are_ended(
-    machine: Machine, pool: Pool, processes: Callable[[str], list[int]], comes_true: Callable[..., Any], tmp_path: Path
-) -> None:
-    """Each begins the next and ends: whoever looks sees one that is no more. Bounded, or a machine would run out of
-    process numbers should the stop fail."""
-    runner = tmp_path / "runner"
-    runner.write_text(f"#!/bin/sh\ntrap '' TERM\n[ $1 -gt 4000 ] || {runner} $(($1 + 1)) &\n")
-    runner.chmod(0o755)
-    async with sent(pool, machine, f"{runner} 0; sleep 1000") as remote:
-        await comes_true(lambda: processes(str(runner)))
-        assert await stopped(remote) == ""
-    for _ in range(20):
-        assert not processes(str(runner))
-
-
 async def test_a_user_who_has_no_process_left_to_begin_can_still_stop(
     pool: Pool, sshd: Any, start_account: Callable[..., Any], comes_true: Callable[..., Any]
 ) -> None:
@@ -326,55 +311,78 @@ async def test_another_machine_that_answers_is_left_alone(
 
 
 class Begun:
-    """A command on this machine, as the stopper sees it, without a connection."""
+    """A command and whoever stops it, begun by one process as by an sshd, in a world of their own: whatever the script
+    does wrong, it does there."""
 
-    def __init__(self, command: str, *wrapper: str) -> None:
+    BEGIN = 'setsid bash -c "$1" </dev/null 2>/dev/null & '
+    STOP = 'read -r _; shift; "$@"; echo; echo over; read -r _'
+    INIT = '"$@"; exit $?'
+
+    def __init__(self, world: tuple[str, ...], command: str, *stopper: str, how: str = BEGIN) -> None:
+        host = ["bash", "-c", how + self.STOP, "host", line("MARK") + command, *stopper]
         self.process = subprocess.Popen(
-            [*wrapper, "/bin/bash", "-c", line("MARK") + command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            [*world, "bash", "-c", self.INIT, "init", *host], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        assert self.process.stdout is not None
-        announcement = Announcement("MARK")
+        announcement, self.output = Announcement("MARK"), bytearray()
         while announcement.awaited:
-            announcement.feed(os.read(self.process.stdout.fileno(), 65536))
+            self.output += announcement.feed(self._heard())
         assert announcement.who is not None
         self.who = announcement.who
 
-    def stop(self, shell: str, *wrapper: str, who: Announced | None = None, **options: Any) -> Said:
-        stopper = subprocess.Popen(
-            [*wrapper, *shell.split()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-        )
-        assert stopper.stdin is not None and stopper.stdout is not None
-        stopper.stdin.write(script(who or self.who, "STOP", **options))
-        stopper.stdin.flush()
-        output = stopper.stdout.readline()
-        while stopper.poll() is None:
-            try:
-                stopper.stdin.write(b"\n")
-                stopper.stdin.flush()
-            except BrokenPipeError:
-                break
+    def shows(self, text: bytes) -> None:
+        """Wait until the command has said it."""
+        while text not in self.output:
+            self.output += self._heard()
+
+    def stop(self, who: Announced | None = None, **options: Any) -> Said:
+        """The last word of the script. Then `rest` is what the host still has."""
+        assert self.process.stdin is not None
+        self._tell(b"\n" + script(who or self.who, "STOP", **options))
+        self.shows(b"STOP ")
+        os.set_blocking(self.process.stdout.fileno(), False)  # type: ignore[union-attr]
+        while b"\nover\n" not in self.output:
+            self._tell(b"\n")
             time.sleep(0.05)
-        output += stopper.stdout.read()
-        with stopper:
-            pass
-        return said(output, "STOP")[-1]
+            self.output += self.process.stdout.read() or b""  # type: ignore[union-attr]
+        return said(bytes(self.output), "STOP")[-1]
 
     def close(self) -> None:
         self.process.kill()
         with self.process:
             pass
 
+    def _heard(self) -> bytes:
+        assert self.process.stdout is not None
+        data = os.read(self.process.stdout.fileno(), 65536)
+        assert data, f"the host is gone: {self.output!r}"
+        return data
+
+    def _tell(self, data: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
 
 @pytest.fixture
-def begin(need: Callable[[str, str], str]) -> Iterator[Callable[..., Begun]]:
+def world(need: Callable[[str, str], str]) -> tuple[str, ...]:
+    """Begins a program that sees, and can harm, no process but its own."""
+    own = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+    words = (
+        need("unshare", "apt-get install util-linux"), *own, "--pid", "--fork", "--mount-proc", "--kill-child", "--",
+    )  # fmt: skip
+    tried = subprocess.run([*words, "true"], stderr=subprocess.PIPE, text=True)
+    if tried.returncode:
+        pytest.skip(f"needs process namespaces: {tried.stderr.strip()}")
+    return words
+
+
+@pytest.fixture
+def begin(world: tuple[str, ...]) -> Iterator[Callable[..., Begun]]:
+    """`begin(command, *shell)`: a command, and the shell that will read the script."""
     begun: list[Begun] = []
 
-    def start(command: str, *wrapper: str) -> Begun:
-        begun.append(Begun(command, *wrapper))
+    def start(command: str, *shell: str, **options: str) -> Begun:
+        begun.append(Begun(world, command, *shell, **options))
         return begun[-1]
 
     yield start
@@ -382,96 +390,121 @@ def begin(need: Callable[[str, str], str]) -> Iterator[Callable[..., Begun]]:
         one.close()
 
 
+LEFT = "; ps -A -o stat=,comm= | grep -v '^[ZX]' | grep -c 'sleep$'"
+"""What the host says after the stop: how many sleep there."""
+
+
 @pytest.mark.parametrize("proc", ["/proc", "/no/proc"])
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_stopper_runs_in_every_shell_with_and_without_proc(
-    shell: str, proc: str, begin: Callable[..., Begun], need: Callable[[str, str], str], unique: Callable[[], int],
-    processes: Callable[[str], list[int]],
-) -> None:  # fmt: skip
+    shell: str, proc: str, begin: Callable[..., Begun], need: Callable[[str, str], str]
+) -> None:
     name = shell.split()[0]
     need(name, f"apt-get install {name}")
-    number = unique()
-    begun = begin(f"trap '' TERM; setsid sleep {number} & (sleep {number} &) ; while :; do sleep {number}; done")
-    who = begun.who if proc == "/proc" else Announced(begun.who.pid)
+    command = "trap '' TERM; setsid sleep 1000 & (sleep 1000 &) ; echo begun; while :; do sleep 1000; done"
+    begun = begin(command, "sh", "-c", shell + LEFT)
+    begun.shows(b"begun")
     # without /proc it is ours when it comes from whoever began the stopper
-    assert begun.stop(shell, who=who, proc=proc).word == "gone"
-    assert not processes(f"sleep {number}")
+    told = begun.stop(begun.who if proc == "/proc" else Announced(begun.who.pid), proc=proc)
+    assert told.word == "gone"
+    assert b"\n0\n" in begun.output
 
 
-def test_without_proc_a_process_from_elsewhere_is_left_alone(begin: Callable[..., Begun]) -> None:
-    begun = begin("sleep 1000; true")
-    assert begun.stop("/bin/sh", "setsid", "-w", who=Announced(1), proc="/no/proc").word == "absent"
-    assert begun.stop("/bin/sh", who=Announced(begun.who.pid, "Mon.Jan.1"), proc="/no/proc").word != "gone"
-    assert begun.process.poll() is None
+@pytest.mark.parametrize(
+    "command",
+    [
+        "f() { (f) & }; trap '' TERM; echo begun; f; sleep 1000",  # each begins the next, and ends
+        "f() { sleep 1000 & (f) & sleep 0.05; wait; }; trap '' TERM; echo begun; f",
+        "trap '' TERM; echo begun; while :; do (sleep 1000 &) ; done",
+    ],
+)
+def test_who_forks_faster_than_one_looks_is_ended(command: str, begin: Callable[..., Begun]) -> None:
+    begun = begin(command, "sh", "-c", "sh" + LEFT)
+    begun.shows(b"begun")
+    assert begun.stop().word == "gone"
+    assert b"\n0\n" in begun.output
 
 
-def test_without_proc_and_ps_nothing_is_claimed(begin: Callable[..., Begun]) -> None:
-    begun = begin("sleep 1000; true")
-    assert begun.stop("/bin/sh", "/usr/bin/env", "PATH=/none", proc="/no/proc").word == "blind"
-    assert begun.process.poll() is None
+@pytest.mark.parametrize("pid", [0, 1, 2])
+@pytest.mark.parametrize("proc", ["/proc", "/no/proc"])
+def test_whoever_began_the_stopper_and_what_all_began_from_are_never_ended(
+    pid: int, proc: str, begin: Callable[..., Begun]
+) -> None:
+    """1 is the first process of its world, 2 has begun both the command and the stopper."""
+    begun = begin(f"cat /proc/{max(pid, 1)}/stat; echo begun; sleep 1000; true", "sh", "-c", "sh" + LEFT)
+    begun.shows(b"begun")
+    born = begun.output.rpartition(b")")[2].split()[19].decode() if proc == "/proc" else ""
+    assert begun.stop(Announced(pid, born), proc=proc).word in ("absent", "orphans")
+    assert b"\n1\n" in begun.output
 
 
 @pytest.mark.parametrize("proc", ["/proc", "/no/proc"])
+def test_a_number_that_is_another_process_meanwhile_is_left_alone(proc: str, begin: Callable[..., Begun]) -> None:
+    begun = begin("echo begun; sleep 1000; true", "sh", "-c", "sh" + LEFT)
+    begun.shows(b"begun")
+    assert begun.stop(Announced(begun.who.pid, "1"), proc=proc).word == "orphans"
+    assert b"\n1\n" in begun.output
+
+
+def test_without_proc_a_process_from_elsewhere_is_left_alone(begin: Callable[..., Begun]) -> None:
+    begun = begin("(setsid sleep 1000 & echo begun $!); sleep 1000; true", "sh", "-c", "sh" + LEFT)
+    begun.shows(b"begun")
+    elsewhere = int(begun.output.split()[1])
+    assert begun.stop(Announced(elsewhere), proc="/no/proc").word in ("absent", "orphans")
+    assert b"\n2\n" in begun.output
+
+
+def test_without_proc_and_ps_nothing_is_claimed(begin: Callable[..., Begun]) -> None:
+    begun = begin("echo begun; sleep 1000; true", "sh", "-c", "PATH=/none /bin/sh" + LEFT)
+    begun.shows(b"begun")
+    assert begun.stop(proc="/no/proc").word == "blind"
+    assert b"\n1\n" in begun.output
+
+
+@pytest.mark.parametrize("proc", ["/proc", "/no/proc"])
+@pytest.mark.parametrize(
+    "name",
+    ["x) S 1 1 1\nN (y", "a b:c d", "1\nN:1", "\n) Z 0 ", "* (?) $$"],
+    ids=["stat", "colon", "table", "dead", "glob"],
+)
 def test_a_process_that_is_named_like_a_line_of_another_hides_nothing_and_harms_nobody(
-    proc: str, begin: Callable[..., Begun], tmp_path: Path, processes: Callable[[str], list[int]]
+    name: str, proc: str, begin: Callable[..., Begun], tmp_path: Path
 ) -> None:
-    innocent = subprocess.Popen(["sleep", "1000"], start_new_session=True)
-    try:
-        for name in (f"x) S 1 1 1\n{innocent.pid} (y", "a b:c d", f"1\n{innocent.pid}:1", "\n) Z 0 "):
-            sleeper = tmp_path / name[:15].replace("/", "")
-            sleeper.symlink_to("/bin/sleep")
-            begun = begin(f"'{sleeper}' 1000 & '{sleeper}' 1000; true")
-            who = begun.who if proc == "/proc" else Announced(begun.who.pid)
-            for _ in range(100):
-                if len(processes(str(tmp_path))) >= 3:
-                    break
-                time.sleep(0.02)
-            assert begun.stop("/bin/sh", who=who, proc=proc).word == "gone"
-            assert not processes(str(sleeper))
-            sleeper.unlink()
-        assert innocent.poll() is None
-    finally:
-        innocent.kill()
-        innocent.wait()
+    """N is the number of another process: the first that is begun beside the command."""
+    sleeper = tmp_path / name.replace("N", "4")
+    sleeper.symlink_to("/bin/sleep")
+    begun = begin(
+        f"'{sleeper}' 1000 & '{sleeper}' 1000 & echo begun; sleep 1000; true",
+        "sh", "-c", f"sleep 500 & n=$!; sh; kill $n && echo innocent{LEFT}; ls -l /proc/[0-9]*/exe | grep -c bin/sleep",
+    )  # fmt: skip
+    begun.shows(b"begun")
+    assert begun.stop(begun.who if proc == "/proc" else Announced(begun.who.pid), proc=proc).word == "gone"
+    assert b"\ninnocent\n0\n0\n" in begun.output
 
 
 def test_the_session_of_whoever_stops_is_never_ended(begin: Callable[..., Begun]) -> None:
-    """A server that makes no sessions of its own (some embedded ones): all its commands share one."""
-    stopper = script(Announced(0), "STOP")
-    host = subprocess.Popen(
-        ["/bin/bash", "-c", "sleep 1000 & bash -c 'echo $$; sleep 1000; true' & read -r _; exec /bin/sh"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
-    assert host.stdin is not None and host.stdout is not None
-    pid = int(host.stdout.readline())
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    stopper = script(Announced(pid, fields[19]), "STOP")
-    host.stdin.write(b"\n" + stopper + b"\n" * 50)
-    host.stdin.close()
-    output = host.stdout.read1() + host.stdout.read1()
-    listed = subprocess.run(["ps", "-o", "args=", "-s", str(host.pid)], stdout=subprocess.PIPE, text=True).stdout
-    assert said(output, "STOP")[-1].word == "gone"
-    assert listed.split("\n").count("sleep 1000") == 1
-    for entry in subprocess.run(["ps", "-o", "pid=", "-s", str(host.pid)], stdout=subprocess.PIPE).stdout.split():
-        os.kill(int(entry), 9)
-    with host:
-        pass
+    """A server that makes no sessions (some embedded ones): all its commands share one, and one alone is meant."""
+    share = 'bash -c "$1" </dev/null & sleep 1000 & '
+    begun = begin("echo begun; sleep 1000; true", "sh", "-c", "sh" + LEFT, how=share)
+    begun.shows(b"begun")
+    assert begun.stop().word == "gone"
+    assert b"\n1\n" in begun.output
 
 
 def test_a_host_that_hides_processes_is_believed_as_far_as_it_shows_them(
-    start_account: Callable[..., Any], begin: Callable[..., Begun], need: Callable[[str, str], str]
+    start_account: Callable[..., Any], begin: Callable[..., Begun]
 ) -> None:
-    account = start_account()
-    as_user = ("setpriv", "--reuid", account.name, "--regid", account.name, "--init-groups")
-    begun = begin("sleep 1000; true", *as_user)
-    hiding = (
-        need("unshare", "apt-get install util-linux"), "-m", "/bin/sh", "-c",
-        'mount -t proc -o hidepid=2 proc /proc && exec "$@"', "sh", *as_user,
+    name = start_account().name
+    as_user = f"setpriv --reuid {name} --regid {name} --init-groups"
+    begun = begin(
+        f"exec {as_user} sh -c 'echo begun; sleep 1000; true'",
+        "sh", "-c", f"mount -o remount,hidepid=2 /proc; {as_user} sh; mount -o remount,hidepid=0 /proc{LEFT}",
     )  # fmt: skip
-    told = begun.stop("/bin/sh", *hiding)
+    begun.shows(b"begun")
+    told = begun.stop()
     assert (told.word, told.hidden) == ("gone", True)
     assert "hidepid" in stop_module.judged(told, begun.who).why
-    assert not account.processes()
+    assert b"\n0\n" in begun.output
 
 
 async def test_a_forced_command_is_ended_with_its_wrapper(
