@@ -167,10 +167,13 @@ class Remote:
         try:
             async with asyncio.timeout(ANNOUNCE_SECONDS):
                 while self._announcement.awaited and not self.ending.known:
-                    chunk = await self._read()
+                    chunk = await self._running.channel.read()
                     if chunk is None:
                         return
-                    self._before.append(chunk)
+                    if chunk.stderr:
+                        self._before.append(chunk)
+                    elif data := self._announcement.feed(chunk.data):
+                        self._before.append(Chunk(data))
         except TimeoutError:
             return
 
