@@ -55,10 +55,10 @@ MemTotal:       1000000 kB
  4242 www-data                         nginx: worker (x) process
 = stat
 up 1000.00
-1 S 0 200 100 5 2500 systemd
-512 S 1 0 0 900 10 a (strange) b
-4242 R 1 150 50 99000 25000 nginx
-77 I 2 0 0 9 0 kworker/0:1-\\nevents
+1 S 0 200 100 5 2500 4194560 systemd
+512 S 1 0 0 900 10 4194304 a (strange) b
+4242 R 1 150 50 99000 25000 4194304 nginx
+77 I 2 0 0 9 0 69238880 kworker/0:1-\\nevents
 """
 LATER = PROCESSES.replace(b"up 1000.00", b"up 1002.00").replace(b"1 150 50 99000", b"1 250 50 99000")
 UNITS = """
@@ -132,6 +132,7 @@ def test_processes_are_read_and_their_share_needs_two_looks() -> None:
     assert nginx.memory_bytes == 25000 * 4096 and nginx.memory_ratio == 25000 * 4096 / (1000000 * 1024)
     assert (nginx.cpu_seconds, nginx.cpu_ratio) == (2.0, None)
     assert first.processes[1].name == "a (strange) b"
+    assert first.processes[3].kernel and not nginx.kernel
     assert first.processes[3].command == r"[kworker/0:1-\nevents]", "a kernel thread, and no ps knows it"
     second = processes.parse(LATER, first)
     assert second.processes[2].cpu_ratio == 0.5

@@ -33,13 +33,15 @@ list() {
 NF == 2 { print "up", $1; next }
 {
   match($0, /.*[)]/); head = index($0, "("); split(substr($0, RLENGTH + 2), f, " ")
-  if (f[4] != own) print $1, f[1], f[2], f[12], f[13], f[20], f[22], substr($0, head + 1, RLENGTH - head - 1)
+  if (f[4] != own) print $1, f[1], f[2], f[12], f[13], f[20], f[22], f[7], substr($0, head + 1, RLENGTH - head - 1)
 }'
   echo "$mark end"
 }
 """.replace("COUNT", str(COMMAND_CHARS)),
     answers="processes) list ;;",
 )
+_KERNEL_THREAD = 0x00200000
+"""PF_KTHREAD (linux/sched.h) among the flags of /proc/PID/stat."""
 QUESTION = "processes"
 MOST_BYTES = 8 * 2**20
 """Of one answer: 10,000 processes with command lines of the greatest length."""
@@ -71,7 +73,9 @@ class Process(Struct, frozen=True, gc=False):
     name: str
     """As the kernel has it: 15 bytes."""
     command: str
-    """The command line, or the name in brackets where there is none (kernel threads)."""
+    """The command line, or the name in brackets where there is none."""
+    kernel: bool
+    """A thread of the kernel."""
 
     @property
     def label(self) -> str:
@@ -130,13 +134,13 @@ class _Look:
         self._booted_at = clock.wall() - uptime
 
     def process(self, line: str) -> Process | None:
-        words = line.split(" ", 7)
-        if len(words) < 8:
+        words = line.split(" ", 8)
+        if len(words) < 9:
             return None
-        counts = [whole(words[place].encode()) for place in (0, 2, 3, 4, 5, 6)]
+        counts = [whole(words[place].encode()) for place in (0, 2, 3, 4, 5, 6, 7)]
         if None in counts:
             return None
-        pid, parent, user_ticks, system_ticks, start, pages = (count or 0 for count in counts)
+        pid, parent, user_ticks, system_ticks, start, pages, flags = (count or 0 for count in counts)
         key = f"{pid}/{start}"
         seconds = (user_ticks + system_ticks) / self._tick
         known = self._known.get(key)
@@ -153,8 +157,9 @@ class _Look:
             memory_bytes=pages * self._page,
             cpu_seconds=seconds,
             started_at=known.started_at if known is not None else self._booted_at + start / self._tick,
-            name=words[7],
-            command=command or f"[{words[7]}]",
+            name=words[8],
+            command=command or f"[{words[8]}]",
+            kernel=bool(flags & _KERNEL_THREAD),
         )
 
     def _cpu(self, known: Process | None, seconds: float) -> float | None:

@@ -107,7 +107,7 @@ def _why_not(processes: Sequence[Process]) -> str | None:
     for process in processes:
         if process.pid == 1:
             return "process 1 is the host's init"
-        if process.parent == 2 or process.pid == 2:
+        if process.kernel:
             return f"{process.label} is a thread of the kernel, which takes no signal"
         if process.state == "Z":
             return f"{process.label} has ended; its parent {process.parent} has not taken note"
