@@ -153,7 +153,8 @@ class Cockpit(QuietCrash[int]):
         text = f"{record.sentence}: {record.state.value.replace('_', ' ')}"
         if record.why:
             text += f" ({record.why})"
-        self.notify(text, severity="information" if record.state in ENDED_WELL else "error", timeout=6)
+        if getattr(self.screen, "task_id", "") != record.key:  # else it is being looked at
+            self.notify(text, severity="information" if record.state in ENDED_WELL else "error", timeout=6)
         self.alarm(text)
 
     def started(self, session: Session, task_id: str, title: str, *, shown: bool) -> None:

@@ -87,6 +87,9 @@ class BesideView(Container):
     def back(self) -> bool:
         return False
 
+    def toggle_wide(self) -> None:
+        """There are no more columns."""
+
     def copied(self) -> str:
         return self._lines.text()
 

@@ -162,6 +162,9 @@ class GroupsView(Container):
             return True
         return False
 
+    def toggle_wide(self) -> None:
+        self.box.table.wide = not self.box.table.wide
+
     def copied(self) -> str:
         return self._lines.text() if self._lines.has_focus else self.box.copied()
 

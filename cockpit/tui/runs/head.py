@@ -30,12 +30,12 @@ def title(watched: Watched) -> tuple[list[Piece], list[Piece]]:
     """The command and its hosts, and on the right the state with the time it took."""
     order = watched.order
     count = f"{watched.hosts} host{'' if watched.hosts == 1 else 's'}"
-    left = [Piece(f" {order.command.splitlines()[0] if order.command.strip() else ''} ", "bold")]
-    if len(order.command.splitlines()) > 1:
-        left.append(Piece("... ", "muted"))
+    first, *more = order.command.strip().splitlines() or [""]
+    left = [Piece(f" {count} ", "bold")]
     if order.sudo:
         left.append(Piece(f"as {order.sudo} ", "warn"))
-    left.append(Piece(f"on {count}: {order.selection}", "muted"))
+    left += [Piece("$ ", "muted"), Piece(first, "bold"), Piece(" ..." if more else "", "muted")]
+    left.append(Piece(f"  on {order.selection}", "muted"))
     return left, [state(watched), Piece(f" {took(watched)} ", "muted")]
 
 

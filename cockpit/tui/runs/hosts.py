@@ -55,6 +55,9 @@ class HostsView(TableBox[HostRow]):
         self.failures_only = not self.failures_only
         self.only(failed if self.failures_only else None)
 
+    def toggle_wide(self) -> None:
+        self.table.wide = not self.table.wide
+
     def focus_body(self) -> None:
         self.table.focus(scroll_visible=False)
 

@@ -40,5 +40,8 @@ class RunView(Protocol):
 
     def copied(self) -> str: ...
 
+    def toggle_wide(self) -> None:
+        """Show more columns, or fewer."""
+
     def details(self) -> list[Piece]:
         """Counts, filter and marks, for the line above."""

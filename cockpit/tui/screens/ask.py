@@ -22,7 +22,12 @@ class AskScreen(CellModalScreen[Job | None]):
     """The job that the inputs make; None: left. What `bind` refuses is said and can be mended in place."""
 
     CSS_PATH = "dialogs.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel"),
+        # At once: over a slow link the next letters may have come together with the tab.
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+    ]
 
     def __init__(self, title: str, about: str, asked: tuple[Asked, ...], bind: Callable[[Mapping[str, str]], Job]):
         super().__init__()

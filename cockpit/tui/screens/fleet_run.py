@@ -61,6 +61,7 @@ class RunScreen(KeyedScreen):
         super().__init__()
         self.session = session
         self.watched = watched
+        self.task_id = watched.id
         self.hosts = HostsView()
         self.view: RunView = self.hosts
         self._views: dict[int, RunView] = {1: self.hosts}
@@ -192,7 +193,7 @@ class RunScreen(KeyedScreen):
         if len(marked) > 1:
             return marked
         lines = [row.result for row in self.watched.rows.values() if row.result is not None]
-        different = [one.first.host for one in reversed(group(lines))]
+        different = [one.first.host for one in reversed(group(lines)) if one.digest]
         some = [row.name for row in self.hosts.listing.window(0, 2)]
         return list(dict.fromkeys([*marked, *different, *some]))
 
@@ -392,7 +393,7 @@ class RunScreen(KeyedScreen):
         self.hosts.reverse()
 
     def action_wide(self) -> None:
-        self.hosts.table.wide = not self.hosts.table.wide
+        self.view.toggle_wide()
 
     def action_sort(self) -> None:
         self.action_command("sort ")

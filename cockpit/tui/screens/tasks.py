@@ -87,7 +87,7 @@ class OutputScreen(LinesScreen):
     def __init__(self, tasks: TaskManager, record: TaskRecord) -> None:
         super().__init__(record.sentence, lambda: tasks.tail(record.key), follow=True)
         self._tasks = tasks
-        self._key = record.key
+        self._key = self.task_id = record.key
 
     def hints(self) -> list[Piece]:
         return [*super().hints(), Piece("x", "key"), Piece(" cancel the task", "muted")]

@@ -113,4 +113,6 @@ class CellScreen(_CellPainting[ScreenResultType]):
 
 
 class CellModalScreen(_CellPainting[ScreenResultType], ModalScreen[ScreenResultType]):
-    """The same for dialogs."""
+    """The same for dialogs, which are set closer where there are few lines."""
+
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]

@@ -87,9 +87,22 @@ async def test_a_command_from_the_pane_opens_its_run(fleet_app: Any) -> None:
         await app.press("enter")
         await app.shows("Disruptive", "6 targets")
         await app.press("right", "enter")
-        await app.shows("echo hello from here", "on 6 hosts: web*", "○ ended", "● 6 ok", "6/6", "hello from here")
+        await app.shows("echo hello from here", "6 hosts", "on web*", "○ ended", "● 6 ok", "6/6", "hello from here")
         await app.press("escape")
         await app.shows("Fleet", "Pods")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 16)])
+async def test_what_is_asked_can_be_answered_on_a_small_screen(fleet_app: Any, size: tuple[int, int]) -> None:
+    async with fleet_app(size=size, hosts=40) as (app, _):
+        await app.press("x")
+        await app.shows("sudo password", "Cancel", "Go on")
+        await app.type("echo one; echo two; echo three; echo four; echo five")
+        await app.press("tab")
+        await app.type("web*")
+        await app.press("enter")
+        await app.shows("Run a command", "Cancel")
+        assert app.app.focused.id == "cancel"
 
 
 async def test_failures_stand_on_top_once_it_has_ended(fleet_app: Any, tmp_path: Path) -> None:
@@ -301,7 +314,7 @@ async def test_past_runs_are_listed_opened_and_run_again(fleet_app: Any, tmp_pat
         await app.press("h")
         await app.shows("Past runs 2")
         await app.press("j", "enter")
-        await app.shows("○ ended", "✗ 6 nonzero", "first", "on 6 hosts: web*")
+        await app.shows("○ ended", "✗ 6 nonzero", "first", "6 hosts", "on web*")
         await app.press("g", "space", "X")
         await app.shows("Disruptive", "on 1 host: web1")
         await app.press("right", "enter")
