@@ -209,7 +209,7 @@ COLUMNS: tuple[Column[Host], ...] = (
     Column("failed", "FAIL", 4, _failed, lambda host: _by_count(_known(host).failed_units), align="right"),
     Column("reboot", "REBOOT", 6, _reboot, lambda host: _known(host).reboot is True, wide=True),
     Column("uptime", "UPTIME", 6, _uptime, lambda host: _or_least(host.uptime_seconds), align="right", least=5),
-    Column("latency", "LATENCY", 7, _latency, lambda host: _or_least(host.latency_seconds), align="right"),
+    Column("latency", "RTT", 6, _latency, lambda host: _or_least(host.latency_seconds), align="right", least=5),
     Column(
         "address", "ADDRESS", 16, lambda host, _: Cell(host.address), lambda host: host.address, wide=True, least=10
     ),

@@ -46,7 +46,7 @@ class TableBox(Vertical, Generic[T]):
         descending: bool = False,
         empty: str,
         search: Callable[[T], str] | None = None,
-        now: Callable[[], float] = clock.wall,
+        now: Callable[[], float] | None = None,
         clock_seconds: float = CLOCK_SECONDS,
         id: str | None = None,
     ) -> None:
@@ -54,11 +54,11 @@ class TableBox(Vertical, Generic[T]):
         that the columns are given."""
         super().__init__(id=id)
         self.listing: Listing[T] = Listing(columns, sort, descending=descending)
-        self.table: LiveTable[T] = LiveTable(self.listing, clock=now, clock_seconds=clock_seconds)
+        self._now = now or clock.wall
+        self.table: LiveTable[T] = LiveTable(self.listing, clock=self._now, clock_seconds=clock_seconds)
         self.table.empty = "reading ..."
         self.filter = ""
         self._nothing = empty
-        self._now = now
         self._search = search or self._cells
         self._matches: Callable[[str], bool] | None = None
         self._only: Callable[[T], bool] | None = None
