@@ -11,10 +11,10 @@ from msgspec import Struct
 
 from cockpit.model import errors
 
-HIGH_BYTES = 512 * 1024
+HIGH_BYTES = 128 * 1024
 """Output that may wait for its reader; beyond it the other side is made to wait (SSH window, pipe)."""
-LOW_BYTES = 64 * 1024
-READ_BYTES = 256 * 1024
+LOW_BYTES = 32 * 1024
+READ_BYTES = 128 * 1024
 """Output of one stream that one read may join: a reader that wakes for each packet costs more than the packets."""
 HELD_SECONDS = 1.0
 """Quiet time after the command has ended and before output that never closes is called held by a detached child."""

@@ -13,6 +13,10 @@ from cockpit.model import errors
 START_SECONDS = 10.0
 """For the other side to accept a command."""
 CLOSE_SECONDS = 2.0
+WINDOW_BYTES = (128 * 1024, 2 * 2**20)
+"""Output that the other side may send before it is taken, least and most (RFC 4254, 5.2). The most is OpenSSH's own."""
+WINDOWS_BYTES = 12 * 2**20
+"""Of all open commands, roughly: hundreds of hosts that are made to wait must not fill the memory."""
 
 
 class Watched(asyncssh.SSHClient):
@@ -27,16 +31,37 @@ class Watched(asyncssh.SSHClient):
 class Session(asyncssh.SSHClientSession[bytes]):
     """One command or shell: bytes go on as they come."""
 
+    _open = 0
+    """Sessions of this process that have a channel, or are about to."""
+
     def __init__(self, client: Watched, *, feed: bool = False) -> None:
         """With `feed` its input stays open for `write` and `eof`; else it is empty."""
         self.made = False
         self._abandoned = False
+        self._counted = True
+        Session._open += 1
         self._client = client
         self._feed = feed
         self._room = asyncio.Event()
         self._room.set()
         self._chan: asyncssh.SSHClientChannel[bytes] | None = None
         self.channel = Channel(self._pause)
+
+    @property
+    def window_bytes(self) -> int:
+        """Its share, which is less the more are open."""
+        least, most = WINDOW_BYTES
+        return max(least, min(most, WINDOWS_BYTES // Session._open))
+
+    def opened(self, opening: asyncio.Future[Any]) -> None:
+        """It has its channel, or got none."""
+        if opening.cancelled() or opening.exception() is not None:
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._counted:
+            self._counted = False
+            Session._open -= 1
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self._chan = chan
@@ -69,6 +94,7 @@ class Session(asyncssh.SSHClientSession[bytes]):
         self._room.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
         self._room.set()
         self.channel.closed(str(exc) if exc is not None else self._client.lost)
 
@@ -133,11 +159,13 @@ class SshLink:
                 lambda: session,
                 command,
                 encoding=None,
+                window=session.window_bytes,
                 request_pty="force" if terminal is not None else False,
                 term_type=terminal.kind if terminal is not None else None,
                 term_size=(terminal.columns, terminal.rows) if terminal is not None else (),
             )
         )
+        opening.add_done_callback(session.opened)
         try:
             # asyncssh leaves a channel open, and a place of MaxSessions taken, when it is cut short in this
             async with asyncio.timeout(START_SECONDS):

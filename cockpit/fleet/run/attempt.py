@@ -53,6 +53,7 @@ class Host(Protocol):
 
 async def attempt(pool: Pool, machine: Machine, order: Order, host: Host, sudo: Sudo | None) -> End:
     """Never raises for what the host does. A cancel ends the command, confirmed, and is an end like others."""
+    sending = False
     try:
         host.enter(Phase.CONNECT)
         if order.connect_seconds is not None:
@@ -60,6 +61,7 @@ async def attempt(pool: Pool, machine: Machine, order: Order, host: Host, sudo: 
         await pool.link(machine)
         host.enter(Phase.EXEC)
         await host.sending()
+        sending = True
         async with sent(pool, machine, order.command, sudo=sudo) as remote:
             host.enter(Phase.RUN)
             return await _followed(remote, order, host)
@@ -67,6 +69,8 @@ async def attempt(pool: Pool, machine: Machine, order: Order, host: Host, sudo: 
         tries = error.attempts if isinstance(error, Unreached) else 1
         return End(outcome_of(error), str(error), attempts=tries)
     except asyncio.CancelledError:
+        if sending:  # where this is in doubt, `sent` raises UnknownOutcome
+            return End(Outcome.CANCELLED, "while the command was sent; nothing of it runs", kill=Kill.CONFIRMED)
         return End(Outcome.CANCELLED, "before the command was sent")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from cockpit.fleet.engine.pool import Pool
+from cockpit.fleet.engine.session import Session
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.results.outcome import Kill, Outcome, Phase
 from cockpit.fleet.run.plan import Plan
@@ -150,6 +151,22 @@ async def test_an_abort_at_any_moment_gives_each_host_one_result(run: Any) -> No
         going.abort()
         await task
         assert len(going.lines) == 6 and sorted(name for name, _ in run.told.outcomes) == sorted(going.rows)
+
+
+async def test_a_command_gives_its_share_of_the_memory_back_however_it_ends(
+    sshd: Any, run: Any, comes_true: Callable[..., Any]
+) -> None:
+    for turns in range(0, 200, 40):
+        going = run.prepare(many(sshd, 6), "head -c 300000 /dev/zero", plan=Plan(forks=6))
+        task = asyncio.create_task(going.run(run.told))
+        while going.state is RunState.WAITING:
+            await asyncio.sleep(0)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        going.abort()
+        await task
+    await run(many(sshd, 2), "true")
+    await comes_true(lambda: Session._open == 0)
 
 
 async def test_an_abort_that_the_host_does_not_confirm_says_so(
