@@ -39,6 +39,10 @@ class LocalRunning(asyncio.SubprocessProtocol):
     def resume_writing(self) -> None:
         self._room.set()
 
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        if fd == 0:  # nobody takes the input any more: whoever waits for room must not wait for ever
+            self._room.set()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._room.set()
         self.channel.closed(str(exc) if exc is not None else "")
