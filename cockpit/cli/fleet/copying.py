@@ -55,13 +55,11 @@ class Copying:
 
     def __init__(self, ctx: click.Context, selection: str, format_: str) -> None:
         """Reads the inventories. Ends the program when the selection makes no sense."""
-        from cockpit.cli.fleet.asking import attend
         from cockpit.cli.fleet.out import Out
         from cockpit.fleet.roster import Roster
 
         self.settings: Settings = ctx.find_root().obj.settings()
         self.roster: Roster = Roster(self.settings.fleet)
-        attend(self.roster)
         self.machines: tuple[Machine, ...] = asyncio.run(self._find(selection))
         self._ctx, self._json = ctx, format_ == "json"
         self._ends: list[HostEnd] = []
@@ -202,7 +200,9 @@ class Copying:
 
     def _sum(self) -> str:
         """ "3 hosts: 2 ok, 1 unreachable"."""
-        counts = Counter(end.words for end in self._ends)
+        from cockpit.fleet.results.outcome import Outcome
+
+        counts = Counter(end.words for end in sorted(self._ends, key=lambda end: list(Outcome).index(end.outcome)))
         hosts = f"{len(self._ends)} host{'s' if len(self._ends) != 1 else ''}"
         return f"{hosts}: {', '.join(f'{count} {word}' for word, count in counts.items())}" if counts else ""
 

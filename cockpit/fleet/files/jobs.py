@@ -21,7 +21,7 @@ from cockpit.fleet.machine import Machine
 from cockpit.fleet.roster import Roster
 from cockpit.fleet.run.job import LANE
 from cockpit.fleet.run.plan import Plan, waves
-from cockpit.fleet.fold import fold
+from cockpit.fleet.selection import fold
 from cockpit.model import errors
 from cockpit.tasks.action import Job, Progress, Risk, Target
 

@@ -27,8 +27,6 @@ from cockpit.model import errors
 
 RECEIVE = b"tar -x -o -p -f -"
 """Without owners, with permissions; GNU, BSD and BusyBox know these letters."""
-FULL = b"No space left on device"
-"""GNU tar complains of each file and reads on to the end; there is no point in sending that."""
 
 
 class Send:
@@ -158,8 +156,8 @@ async def _pour(receiver: Shell, pieces: Iterator[bytes], tell: Callable[[int], 
     try:
         async with aclosing(ahead(pieces)) as read:
             async for piece in read:
-                if listening.done() or FULL in complaints.said:
-                    break
+                if listening.done() or complaints.full:
+                    break  # GNU tar reads on to the end, complaining of each file
                 remote.write(piece)
                 await remote.room()
                 sent += len(piece)

@@ -29,6 +29,8 @@ class Shell:
         self.remote = remote
         self._machine = machine
         self._mark = secrets.token_hex(8).encode()
+        self._became = False
+        """It is another program now, which holds nothing: it need not be waited for."""
         self._first: Chunk | None = None
         """What came from the program that it became, together with the word that it was about to."""
 
@@ -72,6 +74,7 @@ class Shell:
         Raises errors.Unreachable when it did not come to that.
         """
         mark = self._mark
+        self._became = True
         self.remote.write(b"{ cd %s && echo %s && exec %s\n}\n" % (quoted(folder), mark, program))
         said, complaints = b"", Complaints()
         while mark + b"\n" not in said:
@@ -108,16 +111,20 @@ class Shell:
         if not ending.known:
             return self.gone(complaints)
         how = f"ended by SIG{ending.signal}" if ending.signal else f"exit status {ending.status}"
-        return errors.Refused(f"{self._machine.where}: {complaints.first or how}")
+        full = "the disk there is full: " if complaints.full else ""
+        return errors.Refused(f"{self._machine.where}: {full}{complaints.first or how}")
 
     async def close(self) -> None:
-        """End its input and wait until it has cleaned up. Raises CancelUnconfirmed when that is not certain."""
+        """End its input and wait until it has cleaned up; a program that it became is stopped.
+
+        Raises CancelUnconfirmed when that is not certain.
+        """
         await unbroken(self._close())
 
     async def _close(self) -> None:
         self.remote.eof()
         try:
-            async with asyncio.timeout(CLEAN_SECONDS):
+            async with asyncio.timeout(0 if self._became else CLEAN_SECONDS):
                 while await self.remote.read() is not None:
                     pass
         except TimeoutError:
@@ -142,6 +149,11 @@ class Complaints:
     def forget(self, mark: bytes) -> None:
         """The mark is not a complaint."""
         self.said = bytearray(self.said.replace(mark + b"\n", b""))
+
+    @property
+    def full(self) -> bool:
+        """There is no room for what is written: the last words are those of GNU tar for a write that was cut short."""
+        return any(words in self.said for words in (b"No space left", b"quota exceeded", b"Wrote only"))
 
     @property
     def first(self) -> str:
