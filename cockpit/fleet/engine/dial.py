@@ -71,6 +71,7 @@ class Dial:
         await self.pacer.turn()
         client = Client(self.offers.next)
         handshake = self._handshake(client)
+        made: SshLink | None = None
         try:
             async with AsyncExitStack() as held:
                 if self.hop is not None:
@@ -79,13 +80,14 @@ class Dial:
                     await self._open(handshake)
                     await held.aclose()
                     await handshake.made()
-            return SshLink(handshake, client, self.machine.where)
+            made = SshLink(handshake, client, self.machine.where)
+            return made
         except (OSError, asyncssh.Error, ValueError) as error:
             if handshake.proxy is not None:
                 await handshake.proxy.heard()
             self._failed(handshake, error)
         finally:
-            if handshake.phase != "made":
+            if made is None:
                 await handshake.give_up()
 
     def _handshake(self, client: Client) -> Handshake:
@@ -115,7 +117,6 @@ class Dial:
             # asyncssh leaves a channel open when it is cut short in this
             await asyncio.shield(opening)
         except asyncio.CancelledError:
-            hop.opens.failed()
             opening.add_done_callback(_close)
             raise
         hop.opens.worked()
@@ -126,6 +127,8 @@ class Dial:
         said = str(getattr(error, "reason", "") or error)
         match error:
             case TimeoutError():
+                if self.hop is not None and phase == "connect":
+                    self.hop.opens.failed()
                 raise TimedOut(f"{place}: no SSH within {self.seconds:g} s ({phase}){_proxied(handshake)}") from error
             case asyncssh.HostKeyNotVerifiable():
                 raise error
@@ -150,7 +153,7 @@ class Dial:
                 self._lost(handshake, error)
             case OSError():
                 raise Unreached(f"{place}: {os.strerror(error.errno) if error.errno else error}") from error
-            case asyncssh.ProtocolError() | asyncssh.ProtocolNotSupported() if phase == "version":
+            case asyncssh.ProtocolError() | asyncssh.ProtocolNotSupported() if phase in ("version", "key exchange"):
                 raise Unreached(f"{place} does not speak SSH: {said[:1].lower()}{said[1:]}") from error
             case _:
                 raise Unreached(f"{place}: {said or type(error).__name__} ({phase})") from error

@@ -375,6 +375,15 @@ async def test_idle_connections_go_and_used_ones_stay(sshd: Any, monkeypatch: py
                 await asyncio.sleep(0.02)
 
 
+async def test_new_session_keys_in_the_middle_of_output(start_sshd: Callable[..., Any]) -> None:
+    """The host key is checked again each time, by the same lines."""
+    sshd = start_sshd(extra="RekeyLimit 64K\n")
+    async with Pool(connect_seconds=20).used() as pool:
+        command = "head -c 3000000 /dev/zero"
+        assert await answer(pool, sshd.machine(), command, seconds=60, most_bytes=1 << 23) == bytes(3_000_000)
+        assert await answer(pool, sshd.machine(), "echo ok", seconds=60) == b"ok\n"
+
+
 async def test_what_we_use_of_asyncssh_is_there(sshd: Any) -> None:
     """handshake.py sets up its connection by hand: options are copied, the waiter and the owner are ours."""
     async with Pool(connect_seconds=20).used() as pool:
