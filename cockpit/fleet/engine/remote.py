@@ -206,7 +206,11 @@ async def sent(
         remote = Remote(pool, machine, running, announcement, timeline)
         try:
             if door is not None and sudo is not None:
-                await remote.enter(door, sudo)
+                try:
+                    await remote.enter(door, sudo)
+                except asyncio.CancelledError:
+                    await unbroken(_surely_stopped(remote, machine))
+                    raise
                 if not feed:
                     remote.eof()
             timeline.taken = _now()
@@ -231,12 +235,19 @@ async def _undo(pool: Pool, machine: Machine, starting: asyncio.Future[Running],
     error = starting.exception()
     if error is None:
         remote = Remote(pool, machine, starting.result(), announcement, Timeline(_now()))
-        stopped = await remote.stop()
-        await remote.close()
-        if not stopped.confirmed:
-            raise errors.UnknownOutcome(f"{machine.where}: cancelled, but it may go on: {stopped.why}")
+        try:
+            await _surely_stopped(remote, machine)
+        finally:
+            await remote.close()
     elif isinstance(error, errors.UnknownOutcome):
         raise error
+
+
+async def _surely_stopped(remote: Remote, machine: Machine) -> None:
+    """Raises errors.UnknownOutcome when it may go on."""
+    stopped = await remote.stop()
+    if not stopped.confirmed:
+        raise errors.UnknownOutcome(f"{machine.where}: cancelled, but it may go on: {stopped.why}")
 
 
 async def unbroken(work: Coroutine[Any, Any, _R] | asyncio.Future[_R]) -> _R:
