@@ -7,7 +7,8 @@ user with that login shell.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -29,6 +30,13 @@ PACKAGES = {"rbash": "bash", "ksh93": "ksh93u+m", "busybox sh": "busybox", "bsd-
 async def pool() -> AsyncIterator[Pool]:
     async with Pool(connect_seconds=5.0).used() as pool:
         yield pool
+
+
+@pytest.fixture
+def short_folder() -> Iterator[str]:
+    """A socket's path is short: pytest's own folder may be too deep."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -91,13 +99,15 @@ COMMANDS = [
 
 @pytest.mark.parametrize("shell", SHELLS)
 async def test_a_command_is_delivered_as_ssh_does_it(
-    shell: str, pool: Pool, machine_of: Callable[[str], Machine], need: Callable[[str, str], str]
+    shell: str, pool: Pool, machine_of: Callable[[str], Machine], need: Callable[[str, str], str], short_folder: str
 ) -> None:
     """The oracle is ssh itself, to the same host."""
     machine = machine_of(shell)
+    control = f"ControlPath={short_folder}/%C"
     ssh = [
         need("ssh", "apt-get install openssh-client"), "-n", "-F", "none", "-i", machine.identities[0], "-p",
-        str(machine.port), "-o", f"UserKnownHostsFile={machine.known_hosts[0]}", "-o", "BatchMode=yes", "127.0.0.1",
+        str(machine.port), "-o", f"UserKnownHostsFile={machine.known_hosts[0]}", "-o", "BatchMode=yes",
+        "-o", "ControlMaster=auto", "-o", "ControlPersist=5", "-o", control, "127.0.0.1",
     ]  # fmt: skip
     commands = COMMANDS + (
         ["cat <<'EOF'\na $HOME\n  b\nEOF", "cat <<EOF\n$((1+1))\nEOF\nexit 5"] if shell in SH else []
@@ -149,15 +159,13 @@ async def test_a_command_that_no_program_could_be_given_is_refused(pool: Pool, s
         await run(pool, sshd.machine(), "#" * (room + 1))
 
 
-@pytest.mark.parametrize("shell", [name for name in SHELLS if name != "rbash"])
+@pytest.mark.parametrize("shell", [name for name in SHELLS if name not in ("rbash", "busybox sh")])
 async def test_sudo_is_reached_from_any_login_shell(
     shell: str, pool: Pool, sshd: Any, start_account: Callable[..., Any], shell_path: Callable[[str], str],
     unique: Callable[[], int], processes: Callable[[str], list[int]], comes_true: Callable[..., Any],
 ) -> None:  # fmt: skip
     """A user who really has that shell."""
     path = shell_path(shell)
-    if " " in path:
-        pytest.skip("a login shell has no arguments")
     shell_path("sudo")
     account = start_account(path)
     account.may("USER ALL=(ALL) ALL")
