@@ -55,6 +55,6 @@ def facts(kept: RunRecord) -> Iterator[tuple[str, str]]:
     if plan:
         yield "plan", plan
     yield "run", f"{run.key}, {run.state}, by {run.who}, {started}{took}"
-    yield "hosts", counted(run.counts)
+    yield "result", counted(run.counts)
     if run.why:
         yield "why", run.why

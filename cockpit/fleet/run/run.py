@@ -250,6 +250,7 @@ class Run:
             if machine.name not in self._lines:
                 why = stopped or "cockpit failed before its turn"
                 self._record(line_of(HostResult(machine=machine, outcome=Outcome.SKIPPED, why=why)))
+                await asyncio.sleep(0)
             await self._tell(self._lines[machine.name])
         await recorder.close(end_of(self._lines.values(), stopped, self._spool.kept_bytes if self._spool else 0))
         for text in (self.fault, summary(self._lines.values()), stopped):
