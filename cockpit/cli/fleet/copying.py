@@ -47,7 +47,8 @@ def options(command: _F) -> _F:
 
 def consent(command: _F) -> _F:
     """Of what changes hosts."""
-    return click.option("--yes", type=int, metavar="COUNT", help="How many hosts; needed in production.")(command)
+    said = "How many hosts it is meant for; needed in production, and for what deletes."
+    return click.option("--yes", type=int, metavar="COUNT", help=said)(command)
 
 
 class Copying:
@@ -95,12 +96,16 @@ class Copying:
         """Put or sync, or say what that would do, and end the program as it ended."""
         from cockpit.cli.fleet.agreed import agreed
         from cockpit.fleet.files.jobs import compare_job, read, send_job
+        from cockpit.fleet.files.orders import Way
         from cockpit.model import errors
 
         try:
             if self.settings.ui.read_only and not dry_run:
                 raise errors.Refused("cockpit is read-only here; nothing is changed on hosts")
             agreed(self.machines, yes, changes=not dry_run)
+            if way is Way.MIRROR and yes is None and not dry_run:
+                count = len(self.machines)
+                raise errors.Refused(f"this deletes what is only there: see --dry-run, then write --yes={count}")
             here = read(asked, way)
             if dry_run:
                 told, ended = self.compared, self.ended

@@ -42,7 +42,14 @@ class Offer(asyncssh.SSHKeyPair):
     def __init__(self, key: asyncssh.SSHKey, certificate: SSHOpenSSHCertificate | None, sign: _Sign) -> None:
         kinds = key.sig_algorithms
         super().__init__(
-            key.algorithm, key.algorithm, kinds, kinds, key.public_data, None, certificate, use_webauthn=key.use_webauthn
+            key.algorithm,
+            key.algorithm,
+            kinds,
+            kinds,
+            key.public_data,
+            None,
+            certificate,
+            use_webauthn=key.use_webauthn,
         )
         self._sign = sign
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+DIALOG_HEIGHTS = [(0, "-short"), (30, "-tall")]
+"""The class that a dialog has from so many lines on."""
+
+
 class CellUpdate(ChopsUpdate):
     """The dirty spans and nothing else. A wide character that a span would halve is sent whole."""
 
@@ -115,4 +119,4 @@ class CellScreen(_CellPainting[ScreenResultType]):
 class CellModalScreen(_CellPainting[ScreenResultType], ModalScreen[ScreenResultType]):
     """The same for dialogs, which are set closer where there are few lines."""
 
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+    VERTICAL_BREAKPOINTS = DIALOG_HEIGHTS

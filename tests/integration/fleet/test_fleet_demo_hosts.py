@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -15,8 +14,8 @@ import pytest
 from cockpit.config.settings import Fleet, Host
 from cockpit.demo import hosts as demo
 from cockpit.demo.children import Child
-from cockpit.fleet.roster import Roster
 from cockpit.fleet.results.outcome import Kill, Outcome
+from cockpit.fleet.roster import Roster
 
 
 @pytest.fixture(params=["bubblewrap", "none"])

@@ -95,11 +95,13 @@ def test_sync_lists_in_a_dry_run_what_it_then_does(cockpit: Any, site: Path, tmp
     assert code == 0 and line["host"] == "web1" and line["outcome"] == "ok" and line["bytes"] == 11
     assert [change["path"] for change in line["deleted"]] == ["old"]
     assert line["changed"] == [{"path": "index", "kind": "file", "size": 5, "mode": "644", "old_mode": "644"}]
-    code, out, _ = end(cockpit(*arguments, "--format", "json"))
+    code, out, err = end(cockpit(*arguments, "--format", "json"))
+    assert code == 2 and "--yes=1" in err and (there / "old").exists()
+    code, out, _ = end(cockpit(*arguments, "--yes", "1", "--format", "json"))
     line = json.loads(out)
     assert code == 0 and (line["files"], line["deleted"], line["bytes"], line["error"]) == (3, 1, 11, None)
     assert sorted(path.name for path in there.iterdir()) == ["index", "keep.log", "sub"]
-    code, out, _ = end(cockpit(*arguments))
+    code, out, _ = end(cockpit(*arguments, "--yes", "1"))
     assert code == 0 and out == "web1: nothing to do\n"
 
 
