@@ -17,11 +17,11 @@ from cockpit.fleet.files.place import Place
 from cockpit.fleet.files.send import Send
 from cockpit.fleet.files.transfers import FORKS, TIMEOUT_SECONDS, HostEnd, Transfers, Work
 from cockpit.fleet.files.tree import Excludes, gather, walk
+from cockpit.fleet.fold import fold
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.roster import Roster
 from cockpit.fleet.run.job import LANE
 from cockpit.fleet.run.plan import Plan, waves
-from cockpit.fleet.selection import fold
 from cockpit.model import errors
 from cockpit.tasks.action import Job, Progress, Risk, Target
 
