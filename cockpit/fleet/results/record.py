@@ -286,14 +286,14 @@ def _entries(lines: Iterable[bytes]) -> Iterator[HostLine | End | str]:
                 yield msgspec.json.decode(line, type=dict[str, End])["end"]
             else:
                 yield msgspec.json.decode(line, type=HostLine)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             continue
 
 
 def _header(folder: Path, line: bytes) -> Header:
     try:
         return msgspec.json.decode(line, type=Header)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise errors.Malformed(f"{folder / FILE} is damaged; forget it: cockpit fleet runs forget") from error
 
 
