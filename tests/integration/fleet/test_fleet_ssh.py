@@ -24,7 +24,7 @@ from cockpit.fleet.results.outcome import Kill, Outcome
 from cockpit.fleet.trust.refused import HostKeyRefused
 from cockpit.model import errors
 
-_numbers = itertools.count(os.getpid() * 100 + 10_000_000)
+_numbers = itertools.count(os.getpid() * 100 + 20_000_000)
 
 
 def unique() -> int:
