@@ -475,7 +475,8 @@ def test_a_process_that_is_named_like_a_line_of_another_hides_nothing_and_harms_
     sleeper.symlink_to("/bin/sleep")
     begun = begin(
         f"'{sleeper}' 1000 & '{sleeper}' 1000 & echo begun; sleep 1000; true",
-        "sh", "-c", f"sleep 500 & n=$!; sh; kill $n && echo innocent{LEFT}; ls -l /proc/[0-9]*/exe | grep -c bin/sleep",
+        "sh", "-c", "sleep 500 & n=$!; sh; kill -USR1 $n; wait $n; [ $? = 138 ] && echo innocent"
+        f"{LEFT}; ls -l /proc/[0-9]*/exe | grep -c bin/sleep",
     )  # fmt: skip
     begun.shows(b"begun")
     assert begun.stop(begun.who if proc == "/proc" else Announced(begun.who.pid), proc=proc).word == "gone"
