@@ -11,6 +11,8 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 
+from msgspec.structs import replace
+
 from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.engine.remote import unbroken
 from cockpit.fleet.files import releases
@@ -78,9 +80,12 @@ class Send:
         await holder.ask(b"%s && %s" % (releases.clone(place), switch))
         await self._check_whole(holder, root, place)
         await unbroken(self._switch(holder, releases.swap(place, self._order.remote, release), done))
-        prune = releases.prune(await holder.ask(releases.names(place.up)), place.up, release, self._order.keep)
-        if prune:
-            await holder.ask(prune)
+        try:
+            prune = releases.prune(await holder.ask(releases.names(place.up)), place.up, release, self._order.keep)
+            if prune:
+                await holder.ask(prune)
+        except errors.SourceError as error:
+            self.done = done = replace(done, note=f"old releases are still there: {error}")
         return done
 
     async def _stage(self, place: Place, stage: bytes, script: bytes) -> int:

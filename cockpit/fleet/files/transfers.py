@@ -65,6 +65,7 @@ class HostEnd(Struct, frozen=True, kw_only=True):
         counts = ((done.modes, "with other permissions"), (done.deleted, "deleted"), (done.skipped, "skipped"))
         said += [f"{count} {word}" for count, word in counts if count]
         said += [f"release {done.release}"] if done.release else []
+        said += [done.note] if done.note else []
         return ", ".join(said) or "nothing to do"
 
 

@@ -253,6 +253,19 @@ async def test_a_release_is_switched_by_a_link_and_shares_what_has_not_changed(
     assert (await send(machine, local, live, Way.RELEASE)).release == ""
 
 
+async def test_old_releases_that_cannot_be_removed_are_told_and_the_new_one_is_live(
+    odd_host: Any, send: Any, make: Any, shape_of: Any, tmp_path: Path
+) -> None:
+    refuse = f'case "$*" in *{tmp_path}/srv/releases/2*) echo "rm: not allowed" >&2; exit 1;; esac\nexec /bin/rm "$@"'
+    machine = odd_host("rm", refuse).machine()
+    local, live = make(tmp_path / "here", TREE), make(tmp_path / "srv", {}) / "live"
+    await send(machine, local, live, Way.RELEASE)
+    (local / "a").write_bytes(b"ONE")
+    done = await send(machine, local, live, Way.RELEASE, keep=0)
+    assert "old releases are still there" in done.note and "rm: not allowed" in done.note
+    assert shape_of(live) == shape_of(local) and os.readlink(live) == f"releases/{done.release}"
+
+
 async def test_a_folder_that_is_no_link_is_not_made_a_release(
     machine: Machine, send: Any, make: Any, shape_of: Any, tmp_path: Path
 ) -> None:
