@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ class Setup:
     """--config, wherever it stood."""
     debug: bool = False
     read_only: bool = False
+    _settings: Settings | None = field(default=None, init=False)
 
     @property
     def path(self) -> Path | None:
@@ -32,7 +33,12 @@ class Setup:
         return config_file() if config_file().is_file() else None
 
     def settings(self) -> Settings:
-        """Of the file, or what the files of this machine show. Blocking. Raises ConfigError."""
+        """Of the file, or what the files of this machine show, read once. Blocking. Raises ConfigError."""
+        if self._settings is None:
+            self._settings = self._read()
+        return self._settings
+
+    def _read(self) -> Settings:
         from msgspec.structs import replace
 
         path = self.path

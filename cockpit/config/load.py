@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import re
 import tomllib
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +77,12 @@ def load(path: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of one file under the environment. Blocking. Raises ConfigError."""
     source = Source(path)
     data = source.read()
-    wrong = list(problems.of_shape(data))
-    if wrong:
-        raise ConfigError("\n".join([source.where(problem) for problem in wrong]))
-    settings = with_environment(msgspec.convert(data, Settings), environ)
+    try:
+        settings = msgspec.convert(data, Settings)
+    except msgspec.ValidationError as error:
+        wrong = list(problems.of_shape(data)) or [Problem((), str(error))]
+        raise ConfigError("\n".join([source.where(problem) for problem in wrong])) from error
+    settings = with_environment(settings, environ)
     wrong = list(problems.of_sense(settings))
     if wrong:
         raise ConfigError("\n".join([source.where(problem) for problem in wrong]))
@@ -131,7 +134,8 @@ def expanded(settings: Settings) -> Settings:
 
 
 def _expanded(settings: Settings, folder: Path) -> Settings:
-    return typing.cast("Settings", _walked(settings, folder))
+    whole = functools.cache(functools.partial(_whole, folder))  # thousands of hosts name the same files
+    return typing.cast("Settings", _walked(settings, whole))
 
 
 def _parts(name: str, text: str) -> list[str]:
@@ -139,38 +143,38 @@ def _parts(name: str, text: str) -> list[str]:
     return text.split(os.pathsep) if name == "kubeconfig" else [text]
 
 
-def _whole(path: str, folder: Path) -> str:
+def _whole(folder: Path, path: str) -> str:
     try:
         return str(folder / Path(path).expanduser())
     except RuntimeError as error:
         raise ConfigError(f"{path}: there is no such user here, so no home folder; write the path in full") from error
 
 
-def _inventory(entry: str, folder: Path) -> str:
+def _inventory(entry: str, whole: Callable[[str], str]) -> str:
     """Whole but for the `~`. Of a command it is the program that is meant, and a bare word is looked up by $PATH."""
     kind, place = inventories.split(entry)
     if kind != "command":
-        whole = _whole(place, folder)
-        return inventories.joined(kind, place if place.startswith("~") else whole)
+        resolved = whole(place)
+        return inventories.joined(kind, place if place.startswith("~") else resolved)
     program, space, arguments = place.strip().partition(" ")
     if "/" in program and not program.startswith(("~", "'", '"')):
-        program = _whole(program, folder)
+        program = whole(program)
     return inventories.joined(kind, program + space + arguments)
 
 
-def _walked(struct: msgspec.Struct, folder: Path) -> msgspec.Struct:
+def _walked(struct: msgspec.Struct, whole: Callable[[str], str]) -> msgspec.Struct:
     """Relative paths are relative to the file. The name of an inventory is shown, so its `~` stays."""
     new: dict[str, object] = {}
     for name in struct.__struct_fields__:
         match getattr(struct, name):
             case msgspec.Struct() as inner:
-                new[name] = _walked(inner, folder)
+                new[name] = _walked(inner, whole)
             case [msgspec.Struct(), *_] as many:
-                new[name] = [_walked(inner, folder) for inner in many]
+                new[name] = [_walked(inner, whole) for inner in many]
             case str(text) if name in _PATHS and text:
-                new[name] = os.pathsep.join([_whole(part, folder) for part in _parts(name, text)])
+                new[name] = os.pathsep.join([whole(part) for part in _parts(name, text)])
             case [*entries] if name == "inventories":
-                new[name] = [_inventory(entry, folder) for entry in entries]
+                new[name] = [_inventory(entry, whole) for entry in entries]
             case _:
                 pass
     return msgspec.structs.replace(struct, **new)

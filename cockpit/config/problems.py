@@ -78,6 +78,7 @@ def _of_value(value: Any, kind: Any, path: Path) -> Iterator[Problem]:
             yield Problem(path, _plain(str(error), kind))
 
 
+@functools.cache
 def _is_struct(kind: Any) -> bool:
     return typing.get_origin(kind) is None and isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 

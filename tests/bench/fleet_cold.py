@@ -9,6 +9,7 @@ clush and ansible are left out where they are not installed (clustershell; ansib
 
 from __future__ import annotations
 
+import compileall
 import os
 import resource
 import shutil
@@ -52,6 +53,7 @@ def clients(folder: Path, machines: list[Machine]) -> dict[str, list[str]]:
         "[hosts]\n" + names.read_text()
     )
     config = cockpit_config(folder, machines)
+    compileall.compile_dir(Path(__file__).parents[2] / "cockpit", quiet=1)  # as an installed one is
     cockpit = [sys.executable, "-m", "cockpit", "--config", str(config), "fleet", "exec"]
     found = {
         "xargs ssh": ["sh", "-c", f"xargs -a {names} -P{FORKS} -I@ ssh -n {options} {KEX} @ true"],

@@ -19,6 +19,7 @@ NOISE_BYTES = 64 * 1024
 LINE_BYTES = 1024
 """Of an announcement."""
 
+_AFTER_MARK = re.compile(rb" (\d+) ([-\w]*) ?([^\n]*?)\r?\n")
 _BOOT = "/proc/sys/kernel/random/boot_id"
 _HELPER = 's=; test -r /proc/$PPID/stat && read -r s </proc/$PPID/stat; echo "MARK $PPID  $s"'
 _POSIX = (
@@ -58,7 +59,6 @@ class Announcement:
         self.awaited = True
         self.mark = mark
         self._mark = mark.encode()
-        self._pattern = re.compile(re.escape(self._mark) + rb" (\d+) ([-\w]*) ?([^\n]*?)\r?\n")
         self._held = b""
         self._passed = 0
 
@@ -67,10 +67,10 @@ class Announcement:
         if not self.awaited:
             return data
         data = self._held + data
-        found = self._pattern.search(data)
+        found = self._found(data)
         if found is not None:
             self.who, self.awaited, self._held = _announced(found), False, b""
-            return data[: found.start()] + data[found.end() :]
+            return data[: found.start() - len(self._mark)] + data[found.end() :]
         begun = self._begun(data)
         goes, self._held = data[:begun], data[begun:]
         self._passed += len(goes)
@@ -83,6 +83,16 @@ class Announcement:
         """No more will come: what was held back."""
         held, self._held = self._held, b""
         return held
+
+    def _found(self, data: bytes) -> re.Match[bytes] | None:
+        """What follows the mark. A pattern of each mark would cost 0.2 ms a host to compile."""
+        place = data.find(self._mark)
+        while place >= 0:
+            found = _AFTER_MARK.match(data, place + len(self._mark))
+            if found is not None:
+                return found
+            place = data.find(self._mark, place + 1)
+        return None
 
     def _begun(self, data: bytes) -> int:
         """Where the announcement may have begun."""

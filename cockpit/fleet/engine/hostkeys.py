@@ -7,6 +7,7 @@ check_host_key in sshconnect.c.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import asyncssh
 from asyncssh.public_key import CERT_TYPE_HOST, SSHOpenSSHCertificate
@@ -61,9 +62,8 @@ class HostCheck:
 
     def _order(self) -> list[str]:
         """First those of keys that are known, so that a host is not taken for another because it has several."""
-        known = set(self.book.kinds(self.name))
-        order = sorted(PLAIN, key=lambda name: _kind(name) not in known)
-        return [*CERTIFIED, *order] if self.book.has_authority(self.name) else order
+        order = _known_first(frozenset(self.book.kinds(self.name)))
+        return [*CERTIFIED, *order] if self.book.has_authority(self.name) else [*order]
 
     def admit(self, offered: bytes) -> asyncssh.SSHKey:
         """The key to verify by. Raises Unproven."""
@@ -100,6 +100,11 @@ class HostCheck:
         if self.book.find(self.name, key, REVOKED) is not None:
             raise Unproven(key)
         return certificate.key
+
+
+@cache
+def _known_first(kinds: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(PLAIN, key=lambda name: _kind(name) not in kinds))
 
 
 def _kind(algorithm: str) -> str:

@@ -39,7 +39,10 @@ class Locked(Exception):
 class Offer(asyncssh.SSHKeyPair):
     """A key of one login: asyncssh notes in it which signature the server takes."""
 
-    def __init__(self, key: asyncssh.SSHKey, certificate: SSHOpenSSHCertificate | None, sign: _Sign) -> None:
+    def __init__(
+        self, key: asyncssh.SSHKey, certificate: SSHOpenSSHCertificate | None, sign: _Sign, *, at_hand: bool
+    ) -> None:
+        """`at_hand`: it signs at once, without an agent, a token or a person."""
         kinds = key.sig_algorithms
         super().__init__(
             key.algorithm,
@@ -51,6 +54,7 @@ class Offer(asyncssh.SSHKeyPair):
             certificate,
             use_webauthn=key.use_webauthn,
         )
+        self.at_hand = at_hand
         self._sign = sign
 
     async def sign_async(self, data: bytes) -> bytes:
@@ -83,13 +87,15 @@ class Offers:
         """None: there are no more. Raises Locked."""
         for candidate in self._left:
             key = candidate.key
+            private = None if candidate.file is None else self._keyring.private(candidate.file)
             if key is None:
-                assert candidate.file is not None
-                key = self._keyring.private(candidate.file)
-                if key is None:
+                if private is None:
+                    assert candidate.file is not None
                     raise Locked(candidate.file)
+                key = private
             self.count += 1
-            return Offer(key, candidate.certificate, self._signer(candidate))
+            at_hand = candidate.agent is None and private is not None and not private.use_executor
+            return Offer(key, candidate.certificate, self._signer(candidate), at_hand=at_hand)
         return None
 
     def _signer(self, candidate: _Candidate) -> _Sign:

@@ -13,9 +13,6 @@ from msgspec.structs import replace
 from cockpit.config import settings
 from cockpit.config.inventories import split
 from cockpit.fleet.inventory import command, csvfile, sshconfig, tomlfile
-from cockpit.fleet.inventory.ansible import folder, machines
-from cockpit.fleet.inventory.ansible.listing import read as read_listing
-from cockpit.fleet.inventory.ansible.tree import Tree
 from cockpit.fleet.inventory.files import is_program, malformed
 from cockpit.fleet.inventory.said import Said
 from cockpit.fleet.inventory.said import machines as resolved
@@ -136,6 +133,10 @@ async def _printed(arguments: list[str], fleet: settings.Fleet, source: str) -> 
 
 
 def _listed(said: bytes, program: str, fleet: settings.Fleet, source: str) -> Contents:
+    from cockpit.fleet.inventory.ansible import machines
+    from cockpit.fleet.inventory.ansible.listing import read as read_listing
+    from cockpit.fleet.inventory.ansible.tree import Tree
+
     tree = Tree()
     with malformed(program):
         read_listing(said, tree)
@@ -145,6 +146,8 @@ def _listed(said: bytes, program: str, fleet: settings.Fleet, source: str) -> Co
 
 
 async def _ansible(path: Path, fleet: settings.Fleet, source: str) -> Contents:
+    from cockpit.fleet.inventory.ansible import folder  # PyYAML takes 20 ms to import, for those who have such files
+
     programs = await asyncio.to_thread(folder.programs, path)
     printed = {program: await command.output([str(program), "--list"]) for program in programs}
     contents = await asyncio.to_thread(_folder, path, printed, fleet, source)
@@ -152,6 +155,8 @@ async def _ansible(path: Path, fleet: settings.Fleet, source: str) -> Contents:
 
 
 def _folder(path: Path, printed: dict[Path, bytes], fleet: settings.Fleet, source: str) -> Contents:
+    from cockpit.fleet.inventory.ansible import folder, machines
+
     reading = folder.Reading(path, printed)
     with malformed(path):
         hosts = machines.hosts(reading.tree, reading.variables)
