@@ -163,6 +163,22 @@ async def test_every_kind_of_key_by_file_and_by_agent(
     assert (await pool.link(only)).alive
 
 
+async def test_a_key_at_hand_signs_at_once_and_of_the_agents_the_server_is_asked_first(
+    start_sshd: Callable[..., Any], agent: Path, pool: Pool
+) -> None:
+    sshd = start_sshd(extra="LogLevel VERBOSE\n")
+
+    def count(said: str) -> int:
+        return (sshd.folder / "log").read_text().count(f"{said} publickey for")
+
+    other = keygen(sshd.folder / "other")
+    assert (await pool.link(sshd.machine(identities=(str(other), str(sshd.identity))))).alive
+    assert (count("Failed"), count("Postponed"), count("Accepted")) == (1, 0, 1)
+    add(agent, sshd.identity)
+    assert (await pool.link(sshd.machine(identities=(), agent=str(agent), usual_keys=False))).alive
+    assert (count("Failed"), count("Postponed"), count("Accepted")) == (1, 1, 2)
+
+
 async def test_certificates_beside_the_key_by_their_own_file_and_of_the_agent(
     start_sshd: Callable[..., Any], agent: Path, pool: Pool, tmp_path: Path
 ) -> None:
