@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Protocol, cast
 
 import asyncssh
+from asyncssh.constants import MSG_IGNORE
 from asyncssh.logging import SSHLogger
 from asyncssh.packet import Boolean, SSHPacketLogger
 from asyncssh.saslprep import saslprep
@@ -113,6 +114,13 @@ class Handshake(asyncssh.SSHClientConnection):
         if self._client.phase != "connect":
             self.abort()
             await self.wait_closed()
+
+    def send_packet(self, pkttype: int, *args: bytes, handler: SSHPacketLogger | None = None) -> None:
+        """Without the one to be ignored that asyncssh puts before each packet. It hides the vector of CBC ciphers (RFC
+        4251, 9.3.1), and there are none among CIPHERS.
+        """
+        if pkttype != MSG_IGNORE:
+            super().send_packet(pkttype, *args, handler=handler)
 
     async def send_userauth_request(self, method: bytes, *args: bytes, key: Any = None, trivial: bool = True) -> None:
         """A key that is at hand signs at once, without asking first whether the server takes it: a round trip less
