@@ -23,6 +23,7 @@ from cockpit.model.printable import printable
 from cockpit.tasks.action import State
 from cockpit.tui import state, themes
 from cockpit.tui.keymap import Keymap
+from cockpit.tui.loop import fair_loop
 from cockpit.tui.panes.fleet import FleetPane
 from cockpit.tui.panes.metrics import MetricsPane
 from cockpit.tui.panes.pipelines import PipelinesPane
@@ -307,6 +308,7 @@ def run(
         layout=state.load(place),
         found_themes=list(themes.find(config_dir() / "themes")),
     )
-    code = app.run(mouse=settings.ui.mouse)
+    with asyncio.Runner(loop_factory=fair_loop) as runner:
+        code = runner.run(app.run_async(mouse=settings.ui.mouse))
     state.save(place, app.layout_now())
     return code if code is not None else app.return_code or 0

@@ -27,8 +27,9 @@ ENDED = "○ ended".encode()
 
 def app(config: str) -> None:
     """The program on the pty, before the daemons where that is allowed: theirs would be other machines' cores."""
-    with suppress(PermissionError):
+    with suppress(PermissionError, FileNotFoundError):
         os.nice(-15)
+        Path("/proc/self/autogroup").write_text("-15")  # which counts where sessions are scheduled as groups
     from cockpit.config.load import load
     from cockpit.tui.app import run
 
