@@ -1,6 +1,7 @@
 """Where the output of a run goes: a file for each stream of each host, raw bytes, under a quota.
 
-Nothing is decoded or split into lines here. Hashing, counting and writing happen in the run's writer thread.
+Nothing is decoded or split into lines here. Hashing, counting and writing happen in the run's writer thread, see
+stream.py.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from cockpit.fleet.results.stream import Stream
 from cockpit.fleet.results.writer import Writer
 from cockpit.model.units import human_bytes
 
@@ -23,8 +25,6 @@ QUOTA_BYTES = 2 * 2**30
 """Of one run."""
 HOST_BYTES = 256 * 2**20
 """Of one host, both streams together."""
-TAIL_BYTES = 64 * 1024
-"""Kept on disk of the end of each stream, whatever its length."""
 SHOWN_BYTES = 32 * 1024
 """Held in memory of the end of a host's output."""
 PENDING_BYTES = 8 * 2**20
@@ -71,9 +71,9 @@ class Spool:
         self.writer = writer
         self._step_bytes = self._quota_bytes = quota_bytes
         self._pending_bytes = 0
-        self._open: dict[_Stream, int] = {}
+        self._open: dict[Stream, int] = {}
         """Files by who writes to them, the one written to longest ago first. The thread's."""
-        self._stuck: dict[_Stream, str] = {}
+        self._stuck: dict[Stream, str] = {}
         """What the disk did not take, and why. The thread's, read by the loop."""
         self._retry: asyncio.TimerHandle | None = None
 
@@ -123,7 +123,7 @@ class Spool:
         self._try_again()
         self.writer.poke()
 
-    def put(self, stream: _Stream, data: bytes) -> None:
+    def put(self, stream: Stream, data: bytes) -> None:
         """On the loop."""
         with self.writer.lock:
             stream.pending.append(data)
@@ -164,7 +164,7 @@ class Spool:
         """How much more of a host may be kept."""
         return host_left if self.attended else max(0, min(host_left, self._quota_bytes - self.kept_bytes))
 
-    def append(self, stream: _Stream, data: bytes) -> int:
+    def append(self, stream: Stream, data: bytes) -> int:
         """Write to the file of a stream; gives how much of it the disk took."""
         view, done = memoryview(data), 0
         try:
@@ -180,18 +180,18 @@ class Spool:
         self.kept_bytes += done
         return done
 
-    def give_up(self, stream: _Stream) -> None:
+    def give_up(self, stream: Stream) -> None:
         """What it still owes the disk is left out."""
         why = self._stuck.pop(stream, "")
         if why:
             self.fault = self.fault or f"the output is not whole: {why}"
 
-    def close(self, stream: _Stream) -> None:
+    def close(self, stream: Stream) -> None:
         file = self._open.pop(stream, None)
         if file is not None:
             os.close(file)
 
-    def _file(self, stream: _Stream) -> int:
+    def _file(self, stream: Stream) -> int:
         file = self._open.pop(stream, None)
         if file is None:
             while len(self._open) >= OPEN_FILES:
@@ -213,8 +213,8 @@ class HostOutput:
         """On disk, of both streams. Written by the thread."""
         self._spool = spool
         self._name = name
-        self._out: _Stream | None = None
-        self._err: _Stream | None = None
+        self._out: Stream | None = None
+        self._err: Stream | None = None
         self._last: deque[tuple[bool, bytes]] = deque()
         self._last_bytes = 0
 
@@ -222,10 +222,10 @@ class HostOutput:
         """Never blocks."""
         if stderr:
             self.stderr_bytes += len(data)
-            stream = self._err = self._err or _Stream(self._spool, self, f"{self._name}.err")
+            stream = self._err = self._err or Stream(self._spool, self, f"{self._name}.err")
         else:
             self.stdout_bytes += len(data)
-            stream = self._out = self._out or _Stream(self._spool, self, f"{self._name}.out")
+            stream = self._out = self._out or Stream(self._spool, self, f"{self._name}.out")
         self._spool.put(stream, data)
         self._last.append((stderr, data[-SHOWN_BYTES:]))
         self._last_bytes += min(len(data), SHOWN_BYTES)
@@ -318,92 +318,8 @@ class HostOutput:
         return await asyncio.to_thread(read)
 
     @property
-    def _streams(self) -> list[_Stream]:
+    def _streams(self) -> list[Stream]:
         return [stream for stream in (self._out, self._err) if stream is not None]
-
-
-class _Stream:
-    """One file. `pending` and `sealing` come from the loop; all else is the writer's thread's, and read by the loop."""
-
-    def __init__(self, spool: Spool, output: HostOutput, name: str) -> None:
-        self.name = name
-        self.pending: list[bytes] = []
-        self.sealing = False
-        self.lines = 0
-        self.cut = False
-        """Not all of it is on disk, once it is sealed."""
-        self.capped = False
-        self._spool = spool
-        self._output = output
-        self._hash = hashlib.sha256()
-        self._owed = b""
-        """What the disk did not take yet."""
-        self._tail = b""
-        """What came since it was capped, its end."""
-        self._behind = 0
-        """Bytes that came since it was capped."""
-        self._closed = False
-
-    @property
-    def digest(self) -> str:
-        return self._hash.hexdigest()
-
-    def work(self) -> None:
-        if self._owed and not self._pay():
-            if not self.sealing:
-                return
-            self._spool.give_up(self)
-            self._cap(self._owed)
-            self._owed = b""
-        with self._spool.writer.lock:
-            chunks, self.pending = self.pending, []
-        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        if data:
-            self._hash.update(data)
-            self.lines += data.count(b"\n")
-            self._keep(data)
-            self._spool.taken(len(data))
-        if self.sealing and not self._closed:
-            self._close()
-
-    def _keep(self, data: bytes) -> None:
-        if self.capped:
-            self._cap(data)
-            return
-        allowed = self._spool.allowed(self._spool.host_bytes - self._output.kept_bytes)
-        head, rest = (data, b"") if len(data) <= allowed else (data[:allowed], data[allowed:])
-        self._owed = head
-        if not self._pay() and (self.sealing or not self._spool.attended):
-            self._spool.give_up(self)
-            self._owed, rest = b"", self._owed + rest
-        if rest:
-            self._cap(rest)
-
-    def _pay(self) -> bool:
-        """Whether the disk took all that was owed."""
-        if self._owed:
-            done = self._spool.append(self, self._owed)
-            self._output.kept_bytes += done
-            self._owed = self._owed[done:]
-        return not self._owed
-
-    def _cap(self, data: bytes) -> None:
-        self.capped = True
-        self._behind += len(data)
-        self._tail = data[-TAIL_BYTES:] if len(data) >= TAIL_BYTES else (self._tail + data)[-TAIL_BYTES:]
-
-    def _close(self) -> None:
-        self._closed = True
-        gap = self._behind - len(self._tail)
-        if self._tail:
-            words = f"\n... {human_bytes(gap)} left out here ...\n".encode() if gap else b""
-            end = words + self._tail
-            done = self._spool.append(self, end)
-            self.cut = gap > 0 or done < len(end)
-            if done < len(end):
-                self._spool.give_up(self)
-        self._tail = b""
-        self._spool.close(self)
 
 
 def file_name(host: str) -> str:

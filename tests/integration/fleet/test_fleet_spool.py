@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from cockpit.fleet.results import spool as module
-from cockpit.fleet.results.spool import TAIL_BYTES, Spool, file_name
+from cockpit.fleet.results.spool import Spool, file_name
+from cockpit.fleet.results.stream import TAIL_BYTES
 from cockpit.fleet.results.writer import Writer
 
 
