@@ -6,24 +6,16 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from cockpit.fleet.fold import fold
-from cockpit.fleet.results import export
 from cockpit.fleet.results.groups import group
-from cockpit.fleet.results.search import pattern
-from cockpit.fleet.run.columns import failed
-from cockpit.fleet.run.order import Order
 from cockpit.fleet.run.rows import HostRow
-from cockpit.fleet.run.run import RunState
-from cockpit.fleet.run.watched import INTERRUPTED, KeptRun, Watched
+from cockpit.fleet.run.watched import KeptRun, Watched
 from cockpit.model.changes import Delta
-from cockpit.model.errors import SourceError
 from cockpit.session.fleet import FleetPane
 from cockpit.tui.lines import Piece, ToneLine
 from cockpit.tui.prompt import Prompt
@@ -32,8 +24,7 @@ from cockpit.tui.runs.beside import BesideView
 from cockpit.tui.runs.groups import GroupsView
 from cockpit.tui.runs.hosts import HostsView
 from cockpit.tui.runs.view import RunView
-from cockpit.tui.screens.keyed import KeyedScreen
-from cockpit.tui.screens.sure import SureScreen
+from cockpit.tui.screens.fleet_run_keys import ENDS, RunKeys
 from cockpit.tui.terminal.bindings import bind_to
 from cockpit.tui.widgets.live_table import LiveTable
 from cockpit.tui.widgets.span_lines import SpanLines
@@ -44,15 +35,11 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from cockpit.session.session import Session
-    from cockpit.tui.app import Cockpit
-    from cockpit.tui.commands import Offer
-    from cockpit.tui.screens.help import HelpScreen
 
 TICK_SECONDS = 1.0
-ENDS = (RunState.ENDED, INTERRUPTED)
 
 
-class RunScreen(KeyedScreen):
+class RunScreen(RunKeys):
     """Leaving it leaves the run alone: the tasks drawer and the past runs lead back."""
 
     CSS_PATH = "screens.tcss"
@@ -133,6 +120,9 @@ class RunScreen(KeyedScreen):
             self._trouble.display = bool(trouble)
         self._tell_tabs()
 
+    def on_resize(self, event: events.Resize) -> None:
+        self.tell()
+
     def _tell_tabs(self) -> None:
         pieces: list[Piece] = []
         for number, (name, _) in VIEWS.items():
@@ -181,11 +171,15 @@ class RunScreen(KeyedScreen):
         if number in VIEWS and self._views.get(number) is not self.view:
             begin(self, partial(self.show_view, number), group="view")
 
-    def action_next(self) -> None:
-        self.view.focus_next()
+    def action_failures(self) -> None:
+        self.hosts.toggle_failures()
+        if self.view is not self.hosts:
+            self.action_view(1)
 
-    def focus_body(self) -> None:
-        self.view.focus_body()
+    def action_back(self) -> None:
+        if not self.view.back():
+            self.dismiss(None)
+        self._tell_tabs()
 
     def compared(self) -> Sequence[str]:
         """The hosts to show side by side: the marked ones, else one of the majority and of each odd group."""
@@ -196,238 +190,6 @@ class RunScreen(KeyedScreen):
         different = [one.first.host for one in reversed(group(lines)) if one.digest]
         some = [row.name for row in self.hosts.listing.window(0, 2)]
         return list(dict.fromkeys([*marked, *different, *some]))
-
-    @property
-    def filter_sign(self) -> str:
-        return f"{self.view.TITLE} /"
-
-    def filter_text(self) -> str:
-        return self.view.filter_text()
-
-    def filter_by(self, text: str) -> str | None:
-        return self.view.find(text)
-
-    def chosen(self) -> Sequence[str]:
-        """The marked hosts, else the one under the cursor."""
-        current = self.view.current()
-        return self.view.chosen() or ([] if current is None else [current])
-
-    # -- commands ----------------------------------------------------------------------------------
-
-    def offered(self) -> list[Offer]:
-        from cockpit.tui import commands
-
-        sort = commands.Offer(
-            "sort", "Sort by a column", self.sort_hosts, self.cockpit.keymap.shown("app.sort"), self._sorts, "COLUMN"
-        )
-        return [*commands.of_place(self, "run", self.why_not), sort, *commands.of_app(self)]
-
-    def help_screen(self) -> HelpScreen:
-        from cockpit.tui import commands
-
-        return commands.help_of_place(self, "A run", "run", self.why_not)
-
-    def why_not(self, command_id: str) -> str:
-        """Why a command cannot be given now; empty when it can."""
-        live, state = self.watched.live, self.watched.state
-        match command_id:
-            case "run.output" | "run.describe":
-                return "" if self.view.current() is not None else "no host is chosen"
-            case "run.pause" | "run.abort" | "run.quota" if live is None:
-                return "it has ended" if state in ENDS else "it runs in another cockpit"
-            case "run.pause":
-                return "" if state in (RunState.RUNNING, RunState.PAUSED) else _stands(state)
-            case "run.abort":
-                return "" if state in (RunState.WAITING, RunState.RUNNING, RunState.PAUSED) else _stands(state)
-            case "run.quota":
-                return "" if live is not None and live.waiting else "no host waits for room"
-            case "run.rerun":
-                return self._why_no_rerun()
-            case "run.save" if state == RunState.WAITING:
-                return _stands(state)
-            case _:
-                return ""
-
-    def _why_no_rerun(self) -> str:
-        if self.cockpit.keymap.action("fleet", "fleet.exec") is None:
-            return "the fleet is read-only"
-        if self.watched.state not in ENDS:
-            return "it has not ended"
-        return "" if self.again() else "it failed nowhere; mark hosts to run it on"
-
-    def again(self) -> Sequence[str]:
-        """Where it would be run again: on the marked hosts, else where it failed."""
-        return self.view.chosen() or [row.name for row in self.watched.rows.values() if failed(row)]
-
-    def _refused(self, command_id: str) -> bool:
-        why = self.why_not(command_id)
-        if why:
-            title = next(command.title for command in self.cockpit.keymap.commands() if command.id == command_id)
-            self.app.notify(f"{title}: {why}", severity="warning")
-        return bool(why)
-
-    def action_failures(self) -> None:
-        self.hosts.toggle_failures()
-        if self.view is not self.hosts:
-            self.action_view(1)
-
-    def action_pause(self) -> None:
-        live = self.watched.live
-        if self._refused("run.pause") or live is None:
-            return
-        if live.state is RunState.PAUSED:
-            live.resume()
-        else:
-            live.pause("paused by you")
-
-    def action_abort(self) -> None:
-        if not self._refused("run.abort"):
-            begin(self, self._abort, group="dialog")
-
-    async def _abort(self) -> None:
-        live = self.watched.live
-        rows = self.watched.rows.values()
-        left = [row.name for row in rows if row.result is None]
-        about = [self.watched.order.command, f"{len(left)} of {len(rows)} hosts have not ended: {fold(left)}"]
-        if live is None or not await self.app.push_screen_wait(SureScreen("Abort this run?", about, "Abort the run")):
-            return
-        if live.state is RunState.WAITING:
-            self.session.tasks.cancel(self.watched.id)
-        else:
-            live.abort("aborted by you")
-
-    def action_quota(self) -> None:
-        live = self.watched.live
-        if not self._refused("run.quota") and live is not None:
-            live.raise_quota()
-            self.app.notify("as much again may be kept", timeout=3)
-
-    def action_rerun(self) -> None:
-        if not self._refused("run.rerun"):
-            begin(self, self._rerun, group="dialog")
-
-    async def _rerun(self) -> None:
-        pane = self.session.panes["fleet"]
-        assert isinstance(pane, FleetPane)
-        await run_again(self.cockpit, self.session, pane, self.watched.order, self.again())
-
-    def action_output(self) -> None:
-        name = self.view.current()
-        if name is not None:
-            self.open_output(name)
-
-    def open_output(self, name: str) -> None:
-        """The output of a host over the whole screen."""
-        from cockpit.tui.screens.fleet_output import HostOutputScreen
-
-        names = [row.name for row in self.hosts.listing.window(0, len(self.hosts.listing))]
-        self.app.push_screen(HostOutputScreen(self.watched, name, names if name in names else [name]))
-
-    def action_describe(self) -> None:
-        from cockpit.tui.runs.describe import described
-        from cockpit.tui.screens.lines import LinesScreen
-
-        name = self.view.current()
-        if name is not None:
-            row = self.watched.rows[name]
-            self.app.push_screen(LinesScreen(f"How it ended · {name}", partial(described, self.watched, row)))
-
-    def action_find(self) -> None:
-        self.open_prompt("find", "search all output: ")
-
-    def entered(self, mode: str, text: str) -> str | None:
-        if mode != "find":
-            return super().entered(mode, text)
-        from cockpit.tui.screens.fleet_found import FoundScreen
-
-        try:
-            pattern(text)
-        except SourceError as error:
-            return str(error)
-        self.app.push_screen(FoundScreen(self.watched, text))
-        return None
-
-    def action_save(self) -> None:
-        if not self._refused("run.save"):
-            begin(self, self._save, group="dialog")
-
-    async def _save(self) -> None:
-        from cockpit.tui.screens.save import SaveScreen
-
-        pane = self.session.panes["fleet"]
-        assert isinstance(pane, FleetPane)
-        history = pane.roster.past.history
-
-        async def write(path: Path) -> None:
-            await asyncio.to_thread(lambda: export.save(history.read(self.watched.id), path))
-
-        about = "as text; a name that ends in .md is written as Markdown, in .json as JSON"
-        proposed = f"~/run-{self.watched.id}.md"
-        path = await self.app.push_screen_wait(SaveScreen("Save this run", about, proposed, write))
-        if path is not None:
-            self.app.notify(f"written to {path}", timeout=6)
-
-    @on(LiveTable.Activated)
-    def _activated(self, event: LiveTable.Activated) -> None:
-        event.stop()
-        self.action_output()
-
-    # -- keys that every screen has ----------------------------------------------------------------
-
-    def action_back(self) -> None:
-        if not self.view.back():
-            self.dismiss(None)
-        self._tell_tabs()
-
-    def action_quit(self) -> None:
-        self.dismiss(None)
-
-    def action_copy(self) -> None:
-        text = self.view.copied()
-        if text:
-            self.cockpit.copy(text)
-        else:
-            self.app.notify("nothing to copy")
-
-    def action_reverse(self) -> None:
-        self.hosts.reverse()
-
-    def action_wide(self) -> None:
-        self.view.toggle_wide()
-
-    def action_sort(self) -> None:
-        self.action_command("sort ")
-
-    def sort_hosts(self, column_id: str) -> str | None:
-        """`:sort COLUMN`; why not, or None."""
-        known = [name for name, _ in self._sorts()]
-        return None if self.hosts.sort_by(column_id) else f"sort by one of: {', '.join(known)}"
-
-    def _sorts(self) -> list[tuple[str, str]]:
-        return [(column.id, column.title) for column in self.hosts.listing.columns]
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.tell()
-
-
-async def run_again(app: Cockpit, session: Session, pane: FleetPane, order: Order, names: Sequence[str]) -> None:
-    """Ask what must be asked, then run it once more on these hosts. Call it from a worker; raises model.errors."""
-    from cockpit.tui.deeds import Deeds
-
-    password: str | None = ""
-    if order.sudo:
-        from cockpit.tui.screens.trust import SecretScreen
-
-        about = f"For sudo as {order.sudo} on {fold(names)}; empty: it asks for none."
-        password = await app.push_screen_wait(SecretScreen("Password", about))
-    if password is not None:
-        await Deeds(app, session).submit(pane.again(order, names, password), "Run again")
-
-
-def _stands(state: str) -> str:
-    return {RunState.WAITING: "it has not begun", RunState.STOPPING: "it is being stopped"}.get(
-        RunState(state), "it has ended"
-    )
 
 
 async def kept_screen(session: Session, run_id: str) -> RunScreen | None:

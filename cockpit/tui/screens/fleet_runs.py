@@ -15,7 +15,8 @@ from cockpit.fleet.results.record import RUNNING, RunSummary
 from cockpit.fleet.run.watched import KeptRun
 from cockpit.model.changes import Delta
 from cockpit.session.fleet import FleetPane
-from cockpit.tui.screens.fleet_run import kept_screen, run_again
+from cockpit.tui.screens.fleet_run import kept_screen
+from cockpit.tui.screens.fleet_run_keys import run_again
 from cockpit.tui.screens.live import own_screen
 from cockpit.tui.screens.table import TableScreen
 from cockpit.tui.terminal.bindings import bind_to
