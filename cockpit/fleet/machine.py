@@ -54,7 +54,8 @@ class Machine(Struct, frozen=True):
     production: bool = False
     read_only: bool = False
     unsupported: str = ""
-    """Why it cannot be reached ("PKCS11Provider"): it is listed, never connected."""
+    """Why it cannot be reached ("port 0"), and what to do instead where it is cockpit that cannot: it is listed, never
+    connected."""
     notes: tuple[str, ...] = ()
     """What its configuration asks and cockpit does not do."""
 

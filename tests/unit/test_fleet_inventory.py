@@ -200,22 +200,25 @@ def test_variables_of_ansible(tmp_path: Path) -> None:
     assert (a.roles, a.env, a.production) == (("web", "site"), "prod", False)
     assert a.labels == (("n", "1"), ("production", "true"), ("rack", "b7"), ("site", "x"), ("yes", "true"))
     assert (found["b"].transport, found["b"].address) == ("local", "localhost")
-    assert found["c"].unsupported == "ansible_connection docker"
+    assert found["c"].unsupported.startswith("ansible_connection docker: cockpit goes by ssh")
     assert d.notes == ("ansible_become is not honoured", "ansible_password is not honoured") and d.labels == ()
 
 
 @pytest.mark.parametrize(
     ("variables", "unsupported"),
     [
-        ({"ansible_host": "{{ inventory_hostname }}.x"}, "the template of ansible_host"),
+        (
+            {"ansible_host": "{{ inventory_hostname }}.x"},
+            "the template of ansible_host is not evaluated; write down what it comes to",
+        ),
         ({"ansible_ssh_common_args": "-J {{ bastion }}"}, "the template of ansible_ssh_common_args"),
-        ({"ansible_user": Vaulted()}, "the vaulted value of ansible_user"),
-        ({"ansible_ssh_common_args": "-o Foo=bar"}, "other options for ssh: Foo is unknown"),
-        ({"ansible_ssh_common_args": "-J a:b:c"}, "other options for ssh: ProxyJump has a hop"),
+        ({"ansible_user": Vaulted()}, "the vaulted value of ansible_user is not opened; write down what it comes to"),
+        ({"ansible_ssh_common_args": "-o Foo=bar"}, "its options for ssh: Foo is unknown"),
+        ({"ansible_ssh_common_args": "-J a:b:c"}, "its options for ssh: ProxyJump has a hop"),
         ({"ansible_ssh_extra_args": "-F /no/such"}, "ssh -F /no/such: /no/such does not exist"),
-        ({"ansible_port": 70000}, "other options for ssh: Port wants a port"),
-        ({"ansible_host": "$(reboot)"}, "a name without characters that a shell takes apart"),
-        ({"ansible_user": "a;b"}, "a name without characters that a shell takes apart"),
+        ({"ansible_port": 70000}, "its options for ssh: Port wants a port"),
+        ({"ansible_host": "$(reboot)"}, "its name or user has characters that a shell takes apart"),
+        ({"ansible_user": "a;b"}, "its name or user has characters that a shell takes apart"),
         ({"note": "{{ x }}"}, ""),
     ],
 )

@@ -266,8 +266,14 @@ def test_keys_agents_and_files_of_known_hosts(hosts: Hosts, monkeypatch: pytest.
         ("UserKnownHostsFile ~nobody-at-all/k", "UserKnownHostsFile ~nobody-at-all/k: there is no user nobody-at-all"),
         ("HostName %r", "%r is no token here"),
         ("ProxyCommand nc %d", "ProxyCommand nc %d: %d is no token here"),
-        ("ProxyCommand -", "ProxyCommand -"),
-        ("ProxyCommand nc\n ProxyUseFdpass yes", "ProxyUseFdpass"),
+        (
+            "ProxyCommand -",
+            "ProxyCommand -: cockpit's own input is no connection; use a command that makes one",
+        ),
+        (
+            "ProxyCommand nc\n ProxyUseFdpass yes",
+            "ProxyUseFdpass: cockpit takes no socket; use a ProxyCommand that carries the bytes itself",
+        ),
         ("RefuseConnection 'use the other one'", "RefuseConnection: use the other one"),
         ("CanonicalizeHostname yes\n CanonicalizeFallbackLocal no", "a is in none of the CanonicalDomains"),
     ],
@@ -360,7 +366,7 @@ def test_hops_that_go_round_in_a_circle_are_refused(hosts: Hosts) -> None:
 
 def test_a_host_behind_an_impossible_hop_is_impossible(hosts: Hosts) -> None:
     found = hosts("Host a\n ProxyJump b:2222\nHost b\n ProxyCommand -\n HostName 10.0.0.9\n")
-    assert found["a"].unsupported == "ProxyJump b:2222: ProxyCommand -"
+    assert found["a"].unsupported.startswith("ProxyJump b:2222: ProxyCommand -: ")
     assert found["b"].address == "10.0.0.9"
 
 

@@ -311,4 +311,4 @@ class Pool:
 
 def _supported(machine: Machine) -> None:
     if machine.unsupported:
-        raise errors.Refused(f"{machine.name} needs {machine.unsupported}, which cockpit does not do yet")
+        raise errors.Refused(f"{machine.name} cannot be reached: {machine.unsupported}")

@@ -66,10 +66,11 @@ class Ssh:
         try:
             given = command_line(call.options)
         except ValueError as error:
-            return Machine("", call.name, call.name, unsupported=f"other options for ssh: {error}")
+            return Machine("", call.name, call.name, unsupported=f"its options for ssh: {error}")
         user = given.first.get("user", ("",))[0]
         if not _HOST.fullmatch(call.name) or not _USER.fullmatch(user):
-            return Machine("", call.name, call.name, unsupported="a name without characters that a shell takes apart")
+            why = "its name or user has characters that a shell takes apart"
+            return Machine("", call.name, call.name, unsupported=why)
         machines = self._of(call.config)
         if isinstance(machines, str):
             return Machine("", call.name, call.name, unsupported=f"ssh -F {call.config}: {machines}")

@@ -304,9 +304,9 @@ async def test_silent_and_closed_ports_cost_no_more_than_the_timeout(runner: Cal
 
 
 async def test_an_unsupported_host_is_never_connected(run: Any) -> None:
-    machine = Machine("ssh", "far", "203.0.113.1", unsupported="ProxyJump")
+    machine = Machine("ssh", "far", "203.0.113.1", unsupported="port 0")
     (result,) = await run(machine, "true")
-    assert result.outcome is Outcome.UNREACHABLE and "ProxyJump" in result.why
+    assert result.outcome is Outcome.UNREACHABLE and result.why == "far cannot be reached: port 0"
 
 
 async def test_many_hosts_are_bounded_and_each_has_one_result(sshd: Any, run: Any) -> None:

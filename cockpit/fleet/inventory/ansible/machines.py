@@ -100,8 +100,9 @@ def _host(
         notes.append(f"templates are not evaluated: {_some(unknown)}")
     transport, unsupported = _transport(own)
     if hidden:
-        what = "the vaulted value" if isinstance(own[hidden[0]], Vaulted) else "the template"
-        unsupported = f"{what} of {hidden[0]}"
+        vaulted = isinstance(own[hidden[0]], Vaulted)
+        what, why = ("vaulted value", "opened") if vaulted else ("template", "evaluated")
+        unsupported = f"the {what} of {hidden[0]} is not {why}; write down what it comes to"
         own = {word: value for word, value in own.items() if word not in hidden}
     calls = [arguments(_text(name, own, word) or "") for word in _ARGUMENTS]
     for call in calls:
@@ -129,7 +130,7 @@ def _transport(own: Vars) -> tuple[Literal["ssh", "local"], str]:
         case str(kind) if kind in _SSH:
             return "ssh", ""
         case other:
-            return "ssh", f"ansible_connection {other}"
+            return "ssh", f"ansible_connection {other}: cockpit goes by ssh, or local on this machine; set one of them"
 
 
 def _named(name: str, own: Vars) -> Iterator[str]:

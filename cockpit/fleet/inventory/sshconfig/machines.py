@@ -201,8 +201,10 @@ def _blocking(lacking: Iterable[tuple[Directive, Value]], proxy_command: str) ->
         if directive.title == "RefuseConnection":
             return f"RefuseConnection: {value[0]}"
         if proxy_command:
-            return directive.title
-    return "ProxyCommand -" if proxy_command == "-" else ""
+            return f"{directive.title}: cockpit takes no socket; use a ProxyCommand that carries the bytes itself"
+    if proxy_command == "-":
+        return "ProxyCommand -: cockpit's own input is no connection; use a command that makes one"
+    return ""
 
 
 def _notes(lacking: Iterable[tuple[Directive, Value]], strict: str) -> Iterator[str]:
