@@ -71,7 +71,7 @@ def build(settings: Settings, *, roster: Roster | None = None) -> FleetPane:
         views=views(known),
         drills=_drills(known),
         pending=lambda host: host.pending,
-        notes=(fleet.note,) if fleet.note else (),
+        notes=lambda: [*([fleet.note] if fleet.note else []), *known.notes],
         production=frozenset(production),
         read_only=fleet.read_only,
     )

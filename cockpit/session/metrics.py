@@ -60,7 +60,7 @@ def build(settings: Settings) -> MetricsPane:
         search=_search,
         subject=lambda panel: panel.title,
         views=METRICS_VIEWS,
-        notes=tuple(source.note for source in settings.metrics if source.note),
+        notes=lambda: [source.note for source in settings.metrics if source.note],
         production=frozenset(source.name for source in settings.metrics if source.production),
         explorers={adapter.name: adapter for adapter in adapters},
         catalogues={adapter.name: _catalogue(adapter) for adapter in adapters},

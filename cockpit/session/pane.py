@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -17,6 +17,10 @@ from cockpit.tasks.action import Action, Target
 
 
 def _no_moments(_: Iterable[object], __: float) -> Iterable[Moment]:
+    return ()
+
+
+def _no_notes() -> Sequence[str]:
     return ()
 
 
@@ -76,8 +80,9 @@ class Pane(Generic[T]):
     """(items, since in Unix seconds) -> what happened to them since then."""
     pending: Callable[[T], bool] = _never
     """Listed but not read yet (a host still being connected to): a report waits for it."""
-    notes: tuple[str, ...] = ()
-    """Lines of the configuration that the pane shows always ("read directly, without a Prometheus")."""
+    notes: Callable[[], Sequence[str]] = _no_notes
+    """Lines that the pane shows while all is well: what the configuration says ("read directly, without a Prometheus"),
+    what was left out when it was read."""
     production: frozenset[str] = frozenset()
     """Sources marked `production = true`: the pane wears a PROD badge."""
     read_only: bool = False

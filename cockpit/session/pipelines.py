@@ -34,7 +34,7 @@ def build(settings: Settings) -> Pane[Run]:
         actions=pipelines_actions(sources),
         views=pipelines_views(sources),
         moments=moments,
-        notes=tuple(source.note for source in settings.pipelines if source.note),
+        notes=lambda: [source.note for source in settings.pipelines if source.note],
         production=frozenset(name for name, source in sources.items() if source.production),
         read_only=bool(sources) and all(source.read_only for source in settings.pipelines),
     )

@@ -33,7 +33,7 @@ def build(settings: Settings) -> Pane[Pod]:
         actions=actions(clusters),
         views=views(clusters),
         moments=moments,
-        notes=tuple(source.note for source in settings.pods if source.note),
+        notes=lambda: [source.note for source in settings.pods if source.note],
         production=frozenset(source.name for source in settings.pods if source.production),
         read_only=bool(settings.pods) and all(source.read_only for source in settings.pods),
     )

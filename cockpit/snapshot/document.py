@@ -84,7 +84,7 @@ def _stamp(taken: Sequence[Taken]) -> str:
 
 def _source_lines(taken: Taken) -> Iterator[str]:
     """What a reader must know of each source: how old, and why."""
-    for note in taken.pane.notes:
+    for note in taken.pane.notes():
         yield printable(note)
     for name, source in taken.sources.items():
         report = source_report(name, source, taken.taken)

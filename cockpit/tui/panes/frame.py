@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+NOTES = 3
+"""Of a pane, shown before the rest is counted."""
+
 STATE_TONES: dict[type, Tone] = {
     Live: Tone.GOOD,
     Loading: Tone.BUSY,
@@ -205,8 +208,8 @@ class PaneFrame(Vertical):
 
     def _say_state(self, overall: Health) -> None:
         pieces, again = cause_pieces(self.pane.feed) if self.pane is not None else ([], [])
-        if not pieces and self.pane is not None and self.pane.notes:
-            pieces = [Piece(" · ".join(self.pane.notes))]
+        if not pieces and self.pane is not None:
+            pieces, again = note_pieces(self.pane.notes())
         self._state_line.say(pieces, again)
         shown = bool(pieces)
         if self._state_line.display != shown:
@@ -302,6 +305,14 @@ def state_pieces(overall: Health) -> list[Piece]:
         case _:
             pass
     return [Piece(f"{GLYPHS[tone]} {text}", tone.value)]
+
+
+def note_pieces(notes: Sequence[str]) -> tuple[list[Piece], list[Piece]]:
+    """The notes of a pane in one line, and how many more there are."""
+    if not notes:
+        return [], []
+    more = len(notes) - NOTES
+    return [Piece(" · ".join(notes[:NOTES]))], [Piece(f"+{more} more", "muted")] if more > 0 else []
 
 
 def cause_pieces(feed: Feed[Any]) -> tuple[list[Piece], list[Piece]]:

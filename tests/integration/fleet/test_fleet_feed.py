@@ -143,6 +143,19 @@ async def test_inventories_are_read_again_when_they_change_and_a_bad_one_is_its_
         assert set(pane.feed.items) == {f"{ssh}/b"}
 
 
+async def test_what_is_left_out_of_an_inventory_is_a_note_of_the_pane(tmp_path: Path) -> None:
+    ini = tmp_path / "hosts.ini"
+    ini.write_text("[web]\nweb ansible_connection=local\n")
+    async with live(Fleet(inventories=[str(ini)], interval=0.5, note="in the lab")) as pane:
+        assert pane.notes() == ["in the lab"], "nothing has been read yet"
+        await seen(pane)
+        (said, left_out) = pane.notes()
+        assert said == "in the lab" and left_out.startswith(f"{ini}: 'web' is a group and a host")
+        ini.write_text("[web]\nweb1 ansible_connection=local\n")
+        assert await pane.feed.until(lambda: state(pane, f"{ini}/web1") == "up", 30)
+        assert pane.notes() == ["in the lab"]
+
+
 async def test_views_read_a_host(sshd: Any) -> None:
     async with live(Fleet(hosts=[host(sshd)], interval=5)) as pane:
         await seen(pane)

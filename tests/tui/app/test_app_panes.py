@@ -85,10 +85,18 @@ async def test_marks_that_a_filter_hides_are_counted(drive: Any) -> None:
 
 async def test_notes_are_no_warnings(drive: Any, world: Any, monkeypatch: Any) -> None:
     pane = world.pane
-    monkeypatch.setattr(world, "pane", lambda name: replace(pane(name), notes=(f"{name} is read-only today",)))
+    monkeypatch.setattr(world, "pane", lambda name: replace(pane(name), notes=lambda: [f"{name} is read-only today"]))
     async with drive() as app:
         await app.shows("pods is read-only today")
         assert GLYPHS[Tone.WARN] not in next(line for line in app.text.splitlines() if "is read-only today" in line)
+
+
+async def test_many_notes_are_counted(drive: Any, world: Any, monkeypatch: Any) -> None:
+    pane = world.pane
+    monkeypatch.setattr(world, "pane", lambda name: replace(pane(name), notes=lambda: list("abcde")))
+    async with drive() as app:
+        await app.shows("a · b · c", "+2 more")
+        await app.gone("a · b · c · d")
 
 
 async def test_sort_by_command_and_reverse(drive: Any) -> None:
