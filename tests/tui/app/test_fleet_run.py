@@ -6,16 +6,21 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from cockpit.config import settings
+from cockpit.fleet.results.history import HostLine
 from cockpit.fleet.results.outcome import Phase
+from cockpit.fleet.run.job import exec_job
 from cockpit.fleet.run.order import Order
+from cockpit.fleet.run.run import Run
 from cockpit.session.fleet import FleetPane
 from cockpit.session.session import Session, open_session
+from cockpit.tasks.action import Job
 from cockpit.tui.app import Cockpit
+from cockpit.tui.runs.beside import BesideView
 from cockpit.tui.screens.fleet_run import RunScreen
 
 NAMES = [f"web{n}" for n in range(1, 7)]
@@ -58,17 +63,27 @@ def fleet_app(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
 
 
 async def begin(app: Any, session: Session, command: str, hosts: str = "web*", **fields: Any) -> RunScreen:
-    """Run a command as the dialogs would, and wait for its screen."""
+    """Run a command on the screen, as what the dialogs ask is answered."""
     pane = session.panes["fleet"]
     assert isinstance(pane, FleetPane)
     action = next(action for action in pane.actions if action.id == "fleet.exec")
     job = action.bind((), {"command": command, "pattern": hosts, "timeout": "60", **fields})
+    return await open_run(app, session, job)
+
+
+async def open_run(app: Any, session: Session, job: Job) -> RunScreen:
+    """Begin it as the dialogs would, and wait for its screen."""
     task = session.tasks.submit(job)
     app.app.started(session, task.id, "Run", shown=True)
     await app.until(lambda: isinstance(app.app.screen, RunScreen), "the run screen")
     screen = app.app.screen
     assert isinstance(screen, RunScreen)
     return screen
+
+
+def ended(screen: RunScreen) -> dict[str, HostLine]:
+    """How the hosts ended, by name."""
+    return {name: row.result for name, row in screen.watched.rows.items() if row.result is not None}
 
 
 def rows(app: Any) -> list[str]:
@@ -112,7 +127,7 @@ async def test_failures_stand_on_top_once_it_has_ended(fleet_app: Any, tmp_path:
         await app.shows("○ ended", "● 5 ok", "✗ 1 nonzero", "broken")
         await app.until(lambda: screen.hosts.listing.sort.id == "state")
         bad = rows(app)[0]
-        assert screen.watched.rows[bad].result.exit_code == 3
+        assert ended(screen)[bad].exit_code == 3
         await app.press("f")
         await app.shows("1/6", "failures only")
         assert rows(app) == [bad]
@@ -167,7 +182,7 @@ async def test_outputs_side_by_side(fleet_app: Any, tmp_path: Path) -> None:
         await app.press("enter")
         await app.shows("/other")
         await app.press("1", "g", "space", "j", "space", "j", "space", "3")
-        await app.until(lambda: screen.view._names == rows(app)[:3])
+        await app.until(lambda: cast(BesideView, screen.view)._names == rows(app)[:3])
 
 
 async def test_pause_resume_and_abort(fleet_app: Any, tmp_path: Path) -> None:
@@ -192,11 +207,64 @@ async def test_pause_resume_and_abort(fleet_app: Any, tmp_path: Path) -> None:
         await app.shows("Abort this run?")
         await app.press("right", "enter")
         await app.shows("○ ended", "○ 2 cancelled", "○ 2 skipped", "● 2 ok", "aborted by you")
-        assert {row.result.kill for row in screen.watched.rows.values() if row.result.outcome == "cancelled"} == {
-            "confirmed"
-        }
+        assert {line.kill for line in ended(screen).values() if line.outcome == "cancelled"} == {"confirmed"}
         await app.press("p")
         await app.shows("Pause or resume: it has ended")
+
+
+def quota_run(session: Session, command: str, hosts: str, quota_bytes: int) -> Run:
+    """A run as the pane makes it, of which only so much is kept until somebody raises that."""
+    pane = session.panes["fleet"]
+    assert isinstance(pane, FleetPane)
+    order = Order(machines=pane.roster.select(hosts), command=command, timeout_seconds=60.0, selection=hosts)
+    return Run(order, pane.roster.pool, pane.roster.past.history, attended=True, quota_bytes=quota_bytes)
+
+
+async def test_a_full_quota_is_said_and_raised_by_a_key(fleet_app: Any) -> None:
+    async with fleet_app() as (app, session):
+        run = quota_run(session, "seq 1 150000; echo very last", "web1", 400_000)
+        screen = await open_run(app, session, exec_job(run))
+        for quota in ("391K", "781K"):
+            await app.shows(
+                "◐ running", "◐ 1 running", f"the quota of {quota} for the output is used up; raise it, or abort",
+                "R raises the quota", "x aborts",
+            )  # fmt: skip
+            assert screen.watched.rows["web1"].result is None
+            await app.press("R")
+            await app.shows("as much again may be kept")
+        await app.shows("○ ended", "● 1 ok", "very last")
+        assert "the quota" not in app.text
+        line = ended(screen)["web1"]
+        assert line.spill is not None and not line.truncated
+        assert Path(line.spill).read_text() == "".join(f"{n}\n" for n in range(1, 150_001)) + "very last\n"
+        await app.press("R")
+        await app.shows("Raise the quota: no host waits for room")
+
+
+async def test_all_hosts_wait_for_one_quota_and_all_go_on(fleet_app: Any) -> None:
+    async with fleet_app() as (app, session):
+        run = quota_run(session, "seq 1 100000", "web*", 2_000_000)
+        screen = await open_run(app, session, exec_job(run))
+        await app.shows("the quota of 1.9M", "R raises the quota")
+        await app.press("2")
+        await app.shows("▲ the quota of 1.9M", "not ended yet")
+        await app.press("R")
+        await app.shows("○ ended", "● 6 ok", "majority")
+        assert {(line.stdout_bytes, line.truncated) for line in ended(screen).values()} == {(588_895, False)}
+
+
+async def test_a_run_that_waits_for_room_is_paused_and_aborted(fleet_app: Any) -> None:
+    async with fleet_app() as (app, session):
+        run = quota_run(session, "yes", "web[1-2]", 400_000)
+        screen = await open_run(app, session, exec_job(run))
+        await app.shows("the quota of 391K")
+        await app.press("p")
+        await app.shows("▲ paused", "paused by you; the quota of 391K", "p goes on", "R raises the quota")
+        await app.press("x")
+        await app.shows("Abort this run?", "2 of 2 hosts have not ended")
+        await app.press("right", "enter")
+        await app.shows("○ ended", "○ 2 cancelled", "aborted by you")
+        assert {line.kill for line in ended(screen).values()} == {"confirmed"}
 
 
 async def test_the_output_of_a_host_follows_it_and_is_searched(fleet_app: Any, tmp_path: Path) -> None:
@@ -378,7 +446,7 @@ async def test_quit_while_it_runs_stops_it(fleet_app: Any, tmp_path: Path) -> No
         await app.shows("Leave and stop 1 running task?")
         await app.press("right", "enter")
         await app.until(lambda: app.app._leaving is not None and app.app._leaving.done())
-    assert {row.result.outcome for row in screen.watched.rows.values()} == {"cancelled"}
+    assert {line.outcome for line in ended(screen).values()} == {"cancelled"}
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 12), (200, 50)])
@@ -403,6 +471,7 @@ async def test_an_order_keeps_what_it_was(fleet_app: Any) -> None:
         pane = session.panes["fleet"]
         assert isinstance(pane, FleetPane)
         job = pane.again(screen.watched.order, ["web2", "web5"])
-        order: Order = job.live.order
+        assert isinstance(job.live, Run)
+        order = job.live.order
         assert (order.command, order.plan, order.selection) == ("false", screen.watched.order.plan, "web[2,5]")
         assert [machine.name for machine in order.machines] == ["web2", "web5"]
