@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _SHOWN = {
     "escape": "esc", "question_mark": "?", "slash": "/", "colon": ":", "plus": "+", "underscore": "_", "asterisk": "*",
     "less_than_sign": "<", "greater_than_sign": ">", "pagedown": "pgdn", "pageup": "pgup", "exclamation_mark": "!",
-    "full_stop": ".", "comma": ",", "minus": "-", "left_square_bracket": "[", "right_square_bracket": "]",
+    "equals_sign": "=", "full_stop": ".", "comma": ",", "minus": "-",
+    "left_square_bracket": "[", "right_square_bracket": "]",
     "down": "↓", "up": "↑", "left": "←", "right": "→", "shift+tab": "shift+tab",
 }  # fmt: skip
 

@@ -185,7 +185,8 @@ class _Compare:
     async def run(self) -> Done:
         place = await self._send.compare()
         self._compared(self._machine, place)
-        return Done()
+        self.done = Done(note="nothing was changed" if place.found else "")
+        return self.done
 
 
 async def _run(

@@ -42,7 +42,7 @@ class AskScreen(CellModalScreen[Job | None]):
             if self._about:
                 yield Static(printable(self._about), classes="meaning about", markup=False)
             wide = max(len(asked.title) for asked in self._asked) + 2
-            for asked in self._asked:
+            for place, asked in enumerate(self._asked):
                 label = Static(asked.title, classes="word" if asked.required else "word optional", markup=False)
                 label.styles.width = wide
                 field = Input(
@@ -51,10 +51,12 @@ class AskScreen(CellModalScreen[Job | None]):
                     id=f"input-{asked.id}",
                     password=asked.secret,
                     compact=True,
-                    select_on_focus=False,
+                    select_on_focus=place > 0,  # what is typed replaces a default; the first text is there to be edited
                 )
                 field.cursor_blink = False
                 yield Horizontal(label, field, classes="asked")
+            if any(asked.hint and asked.default for asked in self._asked):
+                yield Static("", id="hint", classes="meaning", markup=False)
             yield Static("", id="wrong", classes="wrong", markup=False)
             with Horizontal(classes="buttons"):
                 if len(self._asked) > 1:
@@ -103,6 +105,17 @@ class AskScreen(CellModalScreen[Job | None]):
     @on(Input.Changed)
     def _changed(self) -> None:
         self.query_one("#wrong").display = False
+        self._hint()
+
+    def on_descendant_focus(self) -> None:
+        self._hint()
+
+    def _hint(self) -> None:
+        """Of the field where the cursor is, once a text covers it there."""
+        field = self.focused
+        covered = field.placeholder if isinstance(field, Input) and field.value else ""
+        for line in self.query("#hint").results(Static):
+            line.update(covered)
 
     def _complain(self, why: str) -> None:
         wrong = self.query_one("#wrong", Static)

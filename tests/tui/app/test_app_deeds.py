@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from textual.widgets import Button, Input
 
 from cockpit.config.settings import Settings, Ui
+from cockpit.model.errors import Refused
+from cockpit.tasks.action import Input as Asked
+from cockpit.tasks.action import Job
+from cockpit.tui.screens.ask import AskScreen
 
 
 async def test_safe_actions_run_at_once_on_the_marked_rows(drive: Any) -> None:
@@ -111,6 +116,27 @@ async def test_inputs_are_asked_checked_and_mended_in_place(drive: Any) -> None:
         await app.shows("fleet.scale says 3", "succeeded")
         await app.press("escape")
         await app.shows("pods-1")
+
+
+async def test_what_a_default_covers_is_said_and_typing_replaces_it(drive: Any) -> None:
+    asked = (Asked("local", "Folder here", "one"), Asked("how", "How", "compare", "compare: only say; copy"))
+    made: list[Mapping[str, str]] = []
+
+    def bind(values: Mapping[str, str]) -> Job:
+        made.append(values)
+        raise Refused("not today")
+
+    async with drive() as app:
+        await app.app.push_screen(AskScreen("Sync", "", asked, bind))
+        await app.shows("Folder here", "How")
+        assert "only say" not in app.text
+        await app.type("two")
+        await app.press("tab")
+        await app.shows("compare: only say; copy")
+        await app.press(*"copy")
+        await app.press("enter")
+        await app.shows("not today")
+        assert made == [{"local": "onetwo", "how": "copy"}]
 
 
 async def test_one_at_a_time(drive: Any) -> None:
