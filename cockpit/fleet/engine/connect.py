@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from cockpit.fleet.engine.dial import Again, Dial, Hop
+from cockpit.fleet.engine.failures import Unasked
 from cockpit.fleet.engine.fresh import Fresh
 from cockpit.fleet.engine.gates import Adaptive, Pacer
 from cockpit.fleet.engine.hostkeys import Glance, HostCheck, Proven, Unproven
@@ -78,7 +79,7 @@ class Connector:
     async def connect(self, way: Way) -> tuple[SshLink, int]:
         """A connection, and how many attempts it took.
 
-        Raises failures.TimedOut and Unreached, errors.Denied and Refused, HostKeyUnknown and HostKeyChanged.
+        Raises what failures.py draws, and errors.Refused.
         """
         machine = way.machine
         book = await self._books.get(_files(machine))
@@ -94,6 +95,10 @@ class Connector:
                     await self._keyring.open(error.file)
                 else:
                     shut.add(error.file.data)
+            except errors.Denied as error:
+                if shut:
+                    raise Unasked(str(error)) from error
+                raise
         raise errors.Denied(f"{machine.where} shows another key each time; look at it with: ssh -v {machine.address}")
 
     async def stranger(self, way: Way) -> Stranger | None:

@@ -5,6 +5,7 @@ errors.Unreachable
     ├── TimedOut          no connection within its time
     └── LostBeforeExec    there was a connection, and it was lost before the command went out: it did not run
 errors.Denied             the login was refused
+├── Unasked               nobody was to be asked for a passphrase: with it another login may be let in
 └── HostKeyRefused        in trust/refused.py, as it is known before anything is sent
     ├── HostKeyUnknown
     └── HostKeyChanged    or revoked
@@ -29,6 +30,10 @@ class Unreached(errors.Unreachable):
 
 class TimedOut(Unreached):
     """No connection within the time that is given to one."""
+
+
+class Unasked(errors.Denied):
+    """The login was refused, and keys were left out because nobody was to be asked for their passphrases."""
 
 
 class LostBeforeExec(Unreached):

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.structs import replace
 
-from cockpit.fleet.engine.failures import LostBeforeExec
+from cockpit.fleet.engine.failures import LostBeforeExec, Unasked
 from cockpit.fleet.engine.gates import Adaptive, Pacer
 from cockpit.fleet.engine.link import Link, NoChannel, NotSent, Running, Terminal
 from cockpit.fleet.engine.local import LocalLink
 from cockpit.fleet.engine.slot import CHANNELS, Made, Making, Slot, most_connections, spare
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.trust.consent import Consent, Nobody, OneAtATime
-from cockpit.fleet.trust.refused import HostKeyRefused
+from cockpit.fleet.trust.refused import HostKeyRefused, HostKeyUnknown
 from cockpit.model import errors
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class Pool:
                 making = slot.making = Making(slot, self._make(slot, machine, ask), ask=ask)
             try:
                 return await making.link()
-            except errors.Denied:
+            except (Unasked, HostKeyUnknown):
                 if making.ask or not ask:
                     raise
                 # it was begun for somebody who would not have us ask
@@ -250,8 +250,9 @@ class Pool:
             link = cast("SshLink", await self.link(last, ask=ask))
             return Hop(last.where, link, before.opens)
         except errors.SourceError as error:
-            mendable = isinstance(error, HostKeyRefused) or (isinstance(error, errors.Denied) and not ask)
-            if not mendable:  # by an answer, or by a line in a file
+            mendable = isinstance(error, HostKeyRefused | Unasked)  # by an answer, or by a line in a file
+            told = before.failed is not None and error is before.failed[1]
+            if not mendable and not told:
                 before.failed = (loop.time() + HOP_FAILED_SECONDS, error)
             raise type(error)(f"{machine.name} is behind {last.name}: {error}") from error
 

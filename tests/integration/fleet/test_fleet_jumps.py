@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cockpit.fleet.engine import pool as pools
 from cockpit.fleet.engine.failures import TimedOut, Unreached
 from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.engine.remote import answer
@@ -131,6 +133,23 @@ async def test_hosts_behind_a_dead_bastion_share_its_failure(
 
     await comes_true(refused)
     assert refused() == 1
+
+
+async def test_a_bastion_that_has_come_back_is_tried_again_however_many_ask_for_it(
+    start_sshd: Callable[..., Any], pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "HOP_FAILED_SECONDS", 0.5)
+    bastion, last = start_sshd(), start_sshd()
+    bastion.kill()
+    machine = last.machine(jumps=(bastion.machine("bastion"),))
+    with pytest.raises(Unreached, match="web1 is behind bastion"):
+        await pool.link(machine)
+    bastion.start()
+    async with asyncio.timeout(20):
+        while not pool.connected(machine):
+            with contextlib.suppress(Unreached):
+                await pool.link(machine)
+            await asyncio.sleep(0.02)
 
 
 async def test_what_a_bastion_says_of_a_host_behind_it(start_sshd: Callable[..., Any], pool: Pool) -> None:

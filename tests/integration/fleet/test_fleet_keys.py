@@ -223,6 +223,54 @@ async def test_a_refused_login_is_not_tried_again(sshd: Any, pool: Pool, comes_t
     assert failures(sshd) == 1
 
 
+def refusals(sshd: Any) -> int:
+    """Of keys so far, at LogLevel VERBOSE."""
+    return (sshd.folder / "log").read_text().count("Failed publickey for ")
+
+
+@pytest.mark.parametrize("asks", [(True, True), (False, False), (False, True), (True, False)])
+async def test_callers_at_the_same_time_share_a_refused_login(
+    start_sshd: Callable[..., Any], pool: Pool, comes_true: Callable[..., Any], asks: tuple[bool, bool]
+) -> None:
+    sshd = start_sshd(extra="LogLevel VERBOSE\n")
+    admit(sshd)
+    links = await asyncio.gather(*(pool.link(sshd.machine(), ask=ask) for ask in asks), return_exceptions=True)
+    assert all(isinstance(link, errors.Denied) for link in links)
+    await comes_true(lambda: refusals(sshd))
+    assert refusals(sshd) == 1
+    for count, ask in enumerate(asks, 2):
+        with pytest.raises(errors.Denied):
+            await pool.link(sshd.machine(), ask=ask)
+        await comes_true(lambda count=count: refusals(sshd) >= count)
+        assert refusals(sshd) == count, "who comes later has one login of its own"
+
+
+async def test_a_hop_that_refuses_is_not_tried_for_each_host_behind_it(
+    start_sshd: Callable[..., Any], pool: Pool, comes_true: Callable[..., Any]
+) -> None:
+    sshd = start_sshd(extra="LogLevel VERBOSE\n")
+    admit(sshd)
+    for ask in (False, True, False):
+        behind = sshd.machine("behind", address="10.0.0.1", jumps=(sshd.machine("bastion"),))
+        with pytest.raises(errors.Denied, match="behind is behind bastion"):
+            await pool.link(behind, ask=ask)
+    await comes_true(lambda: refusals(sshd))
+    assert refusals(sshd) == 1
+
+
+async def test_who_may_be_asked_is_asked_though_the_login_began_for_somebody_else(sshd: Any) -> None:
+    lock(sshd.identity)
+    someone = Scripted("secret")
+    async with Pool(consent=someone).used() as pool:
+        machine = sshd.machine()
+        denied, link = await asyncio.gather(
+            pool.link(machine, ask=False), pool.link(machine, ask=True), return_exceptions=True
+        )
+        assert isinstance(denied, errors.Denied) and "has a passphrase" in str(denied)
+        assert not isinstance(link, BaseException) and link.alive
+    assert someone.asked == [(str(sshd.identity), "")]
+
+
 async def test_a_server_that_takes_no_keys_is_told_from_one_that_takes_others(
     start_sshd: Callable[..., Any], pool: Pool
 ) -> None:
