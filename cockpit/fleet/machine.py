@@ -42,7 +42,7 @@ class Machine(Struct, frozen=True):
     jumps: tuple[Machine, ...] = ()
     """The hosts to go through, the first hop first (ProxyJump). They have no jumps of their own."""
     proxy_command: str = ""
-    """Run by /bin/sh; its stdin and stdout are the connection (ProxyCommand). Never together with `jumps`."""
+    """Run by the user's shell; its stdin and stdout are the connection (ProxyCommand). Never together with `jumps`."""
     connect_seconds: float | None = None
     """None: as the pool has it (ConnectTimeout)."""
     roles: tuple[str, ...] = ()

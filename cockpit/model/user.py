@@ -22,6 +22,11 @@ def login_shell() -> str:
         return "/bin/sh"
 
 
+def chosen_shell() -> str:
+    """$SHELL, by which ssh runs the commands of its configuration (sshconnect.c, readconf.c)."""
+    return os.environ.get("SHELL") or "/bin/sh"
+
+
 def home() -> str:
     """Of the user id; one that has no entry has the folder that $HOME names, or none but the root."""
     try:

@@ -151,6 +151,8 @@ class Dial:
                 raise errors.Denied(f"{many} (MaxAuthTries); {step}") from error
             case asyncssh.ConnectionLost() | ConnectionResetError() | BrokenPipeError():
                 self._lost(handshake, error)
+            case OSError(filename=str(shell)):
+                raise Unreached(f"{place}: {shell}, which runs its proxy command: {error.strerror}") from error
             case OSError():
                 raise Unreached(f"{place}: {os.strerror(error.errno) if error.errno else error}") from error
             case asyncssh.ProtocolError() | asyncssh.ProtocolNotSupported() if phase in ("version", "key exchange"):

@@ -7,6 +7,8 @@ import os
 import signal
 from typing import Any, cast
 
+from cockpit.model.user import chosen_shell
+
 GRACE_SECONDS = 1.0
 """From SIGHUP, which ssh sends it too, to SIGKILL."""
 HEARD_SECONDS = 0.3
@@ -28,9 +30,9 @@ class ProxyCommand(asyncio.SubprocessProtocol):
         self._closing = False
 
     async def start(self, command: str) -> None:
-        """Raises OSError."""
+        """Raises OSError, which names the shell."""
         await asyncio.get_running_loop().subprocess_exec(
-            lambda: self, "/bin/sh", "-c", f"exec {command}", start_new_session=True
+            lambda: self, chosen_shell(), "-c", f"exec {command}", start_new_session=True
         )
 
     async def heard(self) -> None:

@@ -479,6 +479,18 @@ def test_a_command_of_match_exec_is_run_once_and_stopped_when_it_hangs(
         time.sleep(0.02)
 
 
+def test_a_match_exec_is_run_by_the_users_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in execute_in_shell (readconf.c); the command is not prefixed with exec there."""
+    path, shell, said = tmp_path / "config", tmp_path / "shell", tmp_path / "said"
+    shell.write_text(f'#!/bin/sh\nprintf "%s|" "$@" >> {said}\nexec /bin/sh "$@"\n')
+    shell.chmod(0o755)
+    path.write_text('Match exec "test %n = a"\n Port 1\nHost a\n User u\n')
+    monkeypatch.setenv("SHELL", str(shell))
+    parsed = parse(path, Local.here())
+    (machine,) = Machines(parsed, "ssh", local=Local.here(), outside=Outside()).all(parsed.names)
+    assert machine.port == 1 and said.read_text() == "-c|test a = a|"
+
+
 def test_commands_that_hang_do_not_hold_up_the_reading_one_after_the_other(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text('Match exec "sleep 98766.4321; echo %n"\n Port 1\nHost a b c d e f g h i j k l\n User u\n')

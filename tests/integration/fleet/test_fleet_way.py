@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -324,6 +325,34 @@ async def test_a_proxy_command_carries_the_connection_and_ends_with_it(
         assert await answer(pool, machine, "echo ok", seconds=20) == b"ok\n"
         assert processes(f"sleep {number}")
     await comes_true(lambda: not processes(f"sleep {number}") and not processes(str(script)))
+
+
+async def test_a_proxy_command_is_run_by_the_users_shell(
+    sshd: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, need: Any
+) -> None:
+    """As ssh does it (sshconnect.c): `$SHELL -c "exec COMMAND"`."""
+    ssh = need("ssh", "apt-get install openssh-client")
+    need("nc", "apt-get install netcat-openbsd")
+    shell, said = tmp_path / "shell", tmp_path / "said"
+    shell.write_text(f'#!/bin/sh\nprintf "%s|" "$@" >> {said}\nexec /bin/sh "$@"\n')
+    shell.chmod(0o755)
+    monkeypatch.setenv("SHELL", str(shell))
+    command = f"nc 127.0.0.1 {sshd.port}"
+    async with Pool().used() as pool:
+        assert (await pool.link(sshd.machine(proxy_command=command))).alive
+    ours = said.read_text()
+    said.unlink()
+    options = [f"-oProxyCommand={command}", f"-oIdentityFile={sshd.identity}", "-oStrictHostKeyChecking=no"]
+    options += ["-Fnone", "-oUserKnownHostsFile=/dev/null", "-oBatchMode=yes"]
+    process = await asyncio.create_subprocess_exec(ssh, *options, "127.0.0.1", "true", stderr=asyncio.subprocess.PIPE)
+    await process.communicate()
+    assert ours == said.read_text() == f"-c|exec {command}|"
+    monkeypatch.setenv("SHELL", "")
+    async with Pool().used() as pool:
+        assert (await pool.link(sshd.machine(proxy_command=command))).alive
+        monkeypatch.setenv("SHELL", str(tmp_path / "gone"))
+        with pytest.raises(Unreached, match="gone, which runs its proxy command: No such file"):
+            await pool.link(at(22, proxy_command=command))
 
 
 async def test_a_proxy_command_that_fails_is_quoted(

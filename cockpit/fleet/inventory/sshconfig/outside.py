@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from cockpit.fleet.inventory.sshconfig.interfaces import Address, own_addresses
+from cockpit.model.user import chosen_shell
 
 T = TypeVar("T")
 
@@ -85,7 +86,7 @@ def _status(command: str, seconds: float) -> int:
     if seconds <= 0:
         raise Unanswered("was not run: others before it took too long")
     process = subprocess.Popen(
-        [os.environ.get("SHELL") or "/bin/sh", "-c", command],
+        [chosen_shell(), "-c", command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
