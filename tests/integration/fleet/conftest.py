@@ -11,9 +11,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -255,6 +257,46 @@ def sshd(start_sshd: Callable[..., Sshd]) -> Sshd:
 def processes() -> Callable[[str], list[int]]:
     """The processes whose command line contains a text that no other's does."""
     return alive
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[Pool]:
+    async with Pool(connect_seconds=5.0).used() as pool:
+        yield pool
+
+
+@pytest.fixture(params=["ssh", "local"])
+def machine(request: pytest.FixtureRequest) -> Machine:
+    """The same promises over SSH and on this machine."""
+    if request.param == "local":
+        return Machine("config", "here", "localhost", transport="local")
+    found: Machine = request.getfixturevalue("sshd").machine()
+    return found
+
+
+@pytest.fixture
+def start_cockpit(tmp_path: Path) -> Iterator[Callable[[str], Callable[..., subprocess.Popen[str]]]]:
+    """`start_cockpit(configuration)` gives what starts the program on it: `cockpit("fleet", "list")`."""
+    config, started = tmp_path / "cockpit.toml", []
+    ours = {"COCKPIT_CONFIG": str(config), "COCKPIT_STATE_DIR": str(tmp_path / "state"), "TERM": "xterm-256color"}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+    def on(configuration: str) -> Callable[..., subprocess.Popen[str]]:
+        config.write_text(configuration)
+
+        def start(*arguments: object, **streams: Any) -> subprocess.Popen[str]:
+            command = [sys.executable, "-m", "cockpit", *map(str, arguments)]
+            environment = {**os.environ, **ours}
+            process = subprocess.Popen(command, text=True, env=environment, cwd=tmp_path, **{**pipes, **streams})
+            started.append(process)
+            return process
+
+        return start
+
+    yield on
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture

@@ -15,30 +15,17 @@ import pytest
 
 
 @pytest.fixture
-def cockpit(tmp_path: Path, sshd: Any) -> Callable[..., subprocess.Popen[str]]:
+def cockpit(start_cockpit: Any, sshd: Any) -> Callable[..., subprocess.Popen[str]]:
     """`cockpit("fleet", "list")` starts it on a fleet of web1, web2 (no such port), prod1 and this machine."""
     shared = f'address = "127.0.0.1"\nidentity = "{sshd.identity}"\nknown_hosts = "{sshd.known_hosts}"\n'
-    config = tmp_path / "cockpit.toml"
-    config.write_text(
+    started: Callable[..., subprocess.Popen[str]] = start_cockpit(
         f'[[fleet.hosts]]\nname = "web1"\nroles = ["web"]\nport = {sshd.port}\n{shared}'
         f'[[fleet.hosts]]\nname = "web2"\nroles = ["web"]\nport = 1\n{shared}'
         f'[[fleet.hosts]]\nname = "prod1"\nenv = "prod"\nproduction = true\nport = {sshd.port}\n{shared}'
         f'[[fleet.hosts]]\nname = "locked"\nread_only = true\nport = {sshd.port}\n{shared}'
         '[[fleet.hosts]]\nname = "here"\ntransport = "local"\n'
     )
-    environment = {**os.environ, "COCKPIT_CONFIG": str(config), "COCKPIT_STATE_DIR": str(tmp_path / "state")}
-
-    def start(*arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "cockpit", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-
-    return start
+    return started
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,28 +16,15 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def facts(sshd: Any, tmp_path: Path) -> Iterator[Start]:
+def facts(sshd: Any, start_cockpit: Any) -> Start:
     """`facts("web1", "--format", "json")` starts it; web2 does not answer."""
     shared = f'identity = "{sshd.identity}"\nknown_hosts = "{sshd.known_hosts}"\naddress = "127.0.0.1"\n'
-    config = tmp_path / "cockpit.toml"
-    config.write_text(
+    started: Start = start_cockpit(
         f'[[fleet.hosts]]\nname = "web1"\nport = {sshd.port}\n{shared}'
         f'[[fleet.hosts]]\nname = "web2"\nport = 1\n{shared}'
         '[[fleet.hosts]]\nname = "here"\ntransport = "local"\n'
     )
-    environment = {**os.environ, "COCKPIT_STATE_DIR": str(tmp_path / "state"), "COCKPIT_CONFIG": str(config)}
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "cockpit", "fleet", "facts", *arguments]
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        started.append(subprocess.Popen(command, env=environment, **pipes))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    return partial(started, "fleet", "facts")
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from cockpit.fleet.engine.link import Running, Terminal
 from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.engine.remote import sent
 from cockpit.fleet.machine import Machine
-
-
-@pytest.fixture
-async def pool() -> AsyncIterator[Pool]:
-    async with Pool(connect_seconds=5.0).used() as pool:
-        yield pool
-
-
-@pytest.fixture(params=["ssh", "local"])
-def machine(request: pytest.FixtureRequest) -> Machine:
-    if request.param == "local":
-        return Machine("config", "here", "localhost", transport="local")
-    found: Machine = request.getfixturevalue("sshd").machine()
-    return found
 
 
 class Typist:

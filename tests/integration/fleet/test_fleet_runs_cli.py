@@ -8,7 +8,6 @@ import os
 import pty
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,25 +16,16 @@ import pytest
 
 
 @pytest.fixture
-def cockpit(tmp_path: Path, sshd: Any) -> Callable[..., subprocess.Popen[str]]:
+def cockpit(start_cockpit: Any, sshd: Any) -> Callable[..., subprocess.Popen[str]]:
     """`cockpit("fleet", "runs")` starts it on a fleet of web1 to web4, one of which is this machine."""
     shared = f'address = "127.0.0.1"\nidentity = "{sshd.identity}"\nknown_hosts = "{sshd.known_hosts}"\n'
-    config = tmp_path / "cockpit.toml"
-    config.write_text(
+    started: Callable[..., subprocess.Popen[str]] = start_cockpit(
         "".join(f'[[fleet.hosts]]\nname = "web{n}"\nport = {sshd.port}\n{shared}' for n in (1, 2, 3))
         + '[[fleet.hosts]]\nname = "web4"\ntransport = "local"\n'
         '[[fleet.commands]]\nname = "greet"\ncommand = "echo hello {whom}"\nselection = "web4"\n'
         'parameters.whom = { default = "you", pattern = "[^x]+" }\n'
     )
-    places = {"COCKPIT_CONFIG": str(config), "COCKPIT_STATE_DIR": str(tmp_path / "state")}
-    environment = {**os.environ, **places, "TERM": "xterm-256color"}
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-
-    def start(*arguments: str, **streams: Any) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "cockpit", *arguments]
-        return subprocess.Popen(command, text=True, env=environment, **{**pipes, **streams})
-
-    return start
+    return started
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -25,12 +25,6 @@ SH = ["bash", "rbash", "dash", "zsh", "ksh93", "mksh", "busybox sh"]
 CSH = ["tcsh", "bsd-csh"]
 SHELLS = [*SH, "fish", *CSH]
 PACKAGES = {"rbash": "bash", "ksh93": "ksh93u+m", "busybox sh": "busybox", "bsd-csh": "csh"}
-
-
-@pytest.fixture
-async def pool() -> AsyncIterator[Pool]:
-    async with Pool(connect_seconds=5.0).used() as pool:
-        yield pool
 
 
 @pytest.fixture

@@ -33,23 +33,8 @@ def unique() -> int:
 
 
 @pytest.fixture
-async def pool() -> AsyncIterator[Pool]:
-    async with Pool(connect_seconds=5.0).used() as pool:
-        yield pool
-
-
-@pytest.fixture
 def run(pool: Pool, runner: Callable[[Pool], Any]) -> Any:
     return runner(pool)
-
-
-@pytest.fixture(params=["ssh", "local"])
-def machine(request: pytest.FixtureRequest) -> Machine:
-    """The same promises over SSH and on this machine."""
-    if request.param == "local":
-        return Machine("config", "here", "localhost", transport="local")
-    found: Machine = request.getfixturevalue("sshd").machine()
-    return found
 
 
 @pytest.mark.parametrize(

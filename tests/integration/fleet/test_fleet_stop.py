@@ -25,21 +25,6 @@ from cockpit.model import errors
 SHELLS = ["dash", "bash --posix", "busybox sh", "mksh", "zsh --emulate sh"]
 
 
-@pytest.fixture
-async def pool() -> AsyncIterator[Pool]:
-    async with Pool(connect_seconds=5.0).used() as pool:
-        yield pool
-
-
-@pytest.fixture(params=["ssh", "local"])
-def machine(request: pytest.FixtureRequest) -> Machine:
-    """The same promises over SSH and on this machine."""
-    if request.param == "local":
-        return Machine("config", "here", "localhost", transport="local")
-    found: Machine = request.getfixturevalue("sshd").machine()
-    return found
-
-
 async def stopped(remote: Remote) -> str:
     """Why it is not confirmed; "" when it is."""
     done = await remote.stop()

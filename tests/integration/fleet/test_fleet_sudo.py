@@ -6,7 +6,7 @@ import asyncio
 import os
 import pickle
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,6 @@ from cockpit.model import errors
 
 ASKS = "USER ALL=(ALL) ALL"
 ASKS_NOTHING = "USER ALL=(ALL) NOPASSWD: ALL"
-
-
-@pytest.fixture
-async def pool() -> AsyncIterator[Pool]:
-    async with Pool(connect_seconds=5.0).used() as pool:
-        yield pool
 
 
 @pytest.fixture

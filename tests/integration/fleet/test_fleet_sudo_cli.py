@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,27 +33,14 @@ def password_file(tmp_path: Path, account: Any) -> Path:
 
 
 @pytest.fixture
-def cockpit(tmp_path: Path, sshd: Any, account: Any) -> Callable[..., subprocess.Popen[str]]:
+def cockpit(start_cockpit: Any, sshd: Any, account: Any) -> Callable[..., subprocess.Popen[str]]:
     """`cockpit("fleet", "runs")` starts it, all of its log on, on a fleet of web1, where the account logs in."""
     account.lets_in(sshd)
-    config = tmp_path / "cockpit.toml"
-    config.write_text(
+    started: Callable[..., subprocess.Popen[str]] = start_cockpit(
         f'[[fleet.hosts]]\nname = "web1"\naddress = "127.0.0.1"\nport = {sshd.port}\nuser = "{account.name}"\n'
         f'identity = "{sshd.identity}"\nknown_hosts = "{sshd.known_hosts}"\n'
     )
-    environment = {**os.environ, "COCKPIT_CONFIG": str(config), "COCKPIT_STATE_DIR": str(tmp_path / "state")}
-
-    def start(*arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "cockpit", "--debug", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-
-    return start
+    return partial(started, "--debug")
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:

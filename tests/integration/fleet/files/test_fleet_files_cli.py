@@ -16,11 +16,10 @@ import pytest
 
 
 @pytest.fixture
-def cockpit(tmp_path: Path, sshd: Any) -> Callable[..., subprocess.Popen[str]]:
-    """`cockpit("put", ...)` on a fleet of web1, web2 (no such port), prod1, locked and this machine."""
+def cockpit(start_cockpit: Any, sshd: Any) -> Callable[..., subprocess.Popen[str]]:
+    """`cockpit("fleet", "put", ...)` on a fleet of web1, web2 (no such port), prod1, locked and this machine."""
     shared = f'address = "127.0.0.1"\nidentity = "{sshd.identity}"\nknown_hosts = "{sshd.known_hosts}"\n'
-    config = tmp_path / "cockpit.toml"
-    config.write_text(
+    started: Callable[..., subprocess.Popen[str]] = start_cockpit(
         f'[[fleet.hosts]]\nname = "web1"\nroles = ["web"]\nport = {sshd.port}\n{shared}'
         f'[[fleet.hosts]]\nname = "web2"\nroles = ["web"]\nport = 1\n{shared}'
         f'[[fleet.hosts]]\nname = "prod1"\nproduction = true\nport = {sshd.port}\n{shared}'
@@ -28,18 +27,7 @@ def cockpit(tmp_path: Path, sshd: Any) -> Callable[..., subprocess.Popen[str]]:
         '[[fleet.hosts]]\nname = "here"\ntransport = "local"\n'
     )
 
-    def start(*arguments: object, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "cockpit", *before, "fleet", *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "COCKPIT_CONFIG": str(config), "COCKPIT_STATE_DIR": str(tmp_path / "state")},
-            cwd=tmp_path,
-        )
-
-    return start
+    return started
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -59,18 +47,18 @@ def site(tmp_path: Path) -> Path:
 
 def test_put_and_get_say_what_came_of_each_host(cockpit: Any, site: Path, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
-    code, out, err = end(cockpit("put", "@web", "site", "site/index", tmp_path / "there"))
+    code, out, err = end(cockpit("fleet", "put", "@web", "site", "site/index", tmp_path / "there"))
     assert code == 1 and "web1: 5 files, 16B\n" in out
     assert "web2: unreachable: " in err and "2 hosts: 1 ok, 1 unreachable" in err
     assert (tmp_path / "there" / "site" / "sub" / "x y").read_text() == "world!"
-    code, out, err = end(cockpit("get", "web1,here", tmp_path / "there" / "index", "got"))
+    code, out, err = end(cockpit("fleet", "get", "web1,here", tmp_path / "there" / "index", "got"))
     assert code == 0 and sorted(out.splitlines()) == ["here: 1 file, 5B", "web1: 1 file, 5B"]
     assert (
         (tmp_path / "got" / "web1" / "index").read_text()
         == (tmp_path / "got" / "here" / "index").read_text()
         == "hello"
     )
-    code, out, err = end(cockpit("get", "web1", tmp_path / "there" / "nothing", "got"))
+    code, out, err = end(cockpit("fleet", "get", "web1", tmp_path / "there" / "nothing", "got"))
     assert code == 1 and "web1: failed: " in err and "there is no file or folder" in err
 
 
@@ -80,7 +68,7 @@ def test_sync_lists_in_a_dry_run_what_it_then_does(cockpit: Any, site: Path, tmp
     (there / "old").write_text("goes")
     (there / "index").write_text("other")
     (there / "keep.log").write_text("stays")
-    arguments = ("sync", "web1", "site", there, "--delete", "--exclude", "*.log")
+    arguments = ("fleet", "sync", "web1", "site", there, "--delete", "--exclude", "*.log")
     code, out, _ = end(cockpit(*arguments, "--dry-run"))
     assert code == 0 and (there / "old").exists() and not (there / "sub").exists()
     assert out.splitlines() == [
@@ -108,34 +96,34 @@ def test_sync_lists_in_a_dry_run_what_it_then_does(cockpit: Any, site: Path, tmp
 def test_a_release_from_the_command_line(cockpit: Any, site: Path, tmp_path: Path) -> None:
     for word in ("one", "two", "three"):
         (site / "index").write_text(word)
-        code, out, _ = end(cockpit("sync", "here", "site", tmp_path / "live", "--release", "--keep", "1"))
+        code, out, _ = end(cockpit("fleet", "sync", "here", "site", tmp_path / "live", "--release", "--keep", "1"))
         assert code == 0 and "release 2" in out
         assert (tmp_path / "live" / "index").read_text() == word
     assert len(list((tmp_path / "releases").iterdir())) == 2
-    code, _, err = end(cockpit("sync", "here", "site", tmp_path / "live", "--release", "--delete"))
+    code, _, err = end(cockpit("fleet", "sync", "here", "site", tmp_path / "live", "--release", "--delete"))
     assert code == 2 and "leave --delete out" in err
 
 
 def test_production_read_only_and_mistakes(cockpit: Any, site: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
-    code, _, err = end(cockpit("sync", "prod1", "site", there))
+    code, _, err = end(cockpit("fleet", "sync", "prod1", "site", there))
     assert code == 2 and "prod1 is in production" in err and "--yes=1" in err
-    code, _, err = end(cockpit("put", "locked", "site", there))
+    code, _, err = end(cockpit("fleet", "put", "locked", "site", there))
     assert code == 2 and "locked is read-only" in err
-    code, _, err = end(cockpit("put", "web1", "site", there, before=("--read-only",)))
+    code, _, err = end(cockpit("--read-only", "fleet", "put", "web1", "site", there))
     assert code == 2 and "read-only" in err
-    code, _, err = end(cockpit("sync", "web1", "nowhere", there))
+    code, _, err = end(cockpit("fleet", "sync", "web1", "nowhere", there))
     assert code == 2 and "nowhere: No such file" in err
-    code, _, err = end(cockpit("sync", "wbe1", "site", there))
+    code, _, err = end(cockpit("fleet", "sync", "wbe1", "site", there))
     assert code == 2 and "did you mean" in err
     assert not there.exists()
-    code, out, _ = end(cockpit("sync", "prod1,locked", "site", there, "--dry-run"))
+    code, out, _ = end(cockpit("fleet", "sync", "prod1,locked", "site", there, "--dry-run"))
     assert code == 0 and "prod1: new" in out and "locked: new" in out and not there.exists()
-    code, out, _ = end(cockpit("get", "locked,prod1", site / "index", "got", "--dry-run"))
+    code, out, _ = end(cockpit("fleet", "get", "locked,prod1", site / "index", "got", "--dry-run"))
     assert code == 0 and "nothing was changed" in out and not (tmp_path / "got").exists()
-    code, _, _ = end(cockpit("get", "locked", site / "index", "got"))
+    code, _, _ = end(cockpit("fleet", "get", "locked", site / "index", "got"))
     assert code == 0 and (tmp_path / "got" / "index").read_text() == "hello"
-    code, _, _ = end(cockpit("sync", "prod1", "site", there, "--yes", "1"))
+    code, _, _ = end(cockpit("fleet", "sync", "prod1", "site", there, "--yes", "1"))
     assert code == 0 and (there / "index").exists()
 
 
@@ -148,7 +136,7 @@ def test_an_interrupt_ends_the_tar_there(
     (tools / "tar").write_text(f'#!/bin/sh\ncase "$1" in -x) exec sleep {number};; esac\nexec /usr/bin/tar "$@"\n')
     (tools / "tar").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    process = cockpit("sync", "here", "site", tmp_path / "there")
+    process = cockpit("fleet", "sync", "here", "site", tmp_path / "there")
     asyncio.run(comes_true(lambda: processes(f"sleep {number}")))
     process.send_signal(signal.SIGINT)
     code, _, err = end(process)
