@@ -65,7 +65,7 @@ def _standing(row: GroupRow, _: float) -> Cell:
 GROUP_COLUMNS: tuple[Column[GroupRow], ...] = (
     Column("count", "#", 5, lambda r, _: Cell(str(len(r.group.lines))), lambda r: r.place, align="right"),
     Column("standing", "", 10, _standing, lambda r: r.group.majority),
-    Column("outcome", "STATE", 17, _outcome, lambda r: r.group.outcome, least=12),
+    Column("outcome", "STATE", 17, _outcome, lambda r: r.group.outcome, least=13),
     Column("exit", "EXIT", 4, _exit, lambda r: -1 if r.group.exit_code is None else r.group.exit_code, align="right"),
     Column("size", "OUTPUT", 6, _size, lambda r: r.group.first.stdout_bytes, align="right"),
     Column("hosts", "HOSTS", 30, lambda r, _: Cell(fold(r.group.hosts)), lambda r: r.group.hosts, least=12),

@@ -38,8 +38,8 @@ class GroupsView(Container):
     GroupsView > TableBox { height: 2fr; min-height: 4; }
     GroupsView > #difference { height: 3fr; }
     GroupsView.-wide { layout: horizontal; }
-    GroupsView.-wide > TableBox { width: 3fr; height: 1fr; }
-    GroupsView.-wide > #difference { width: 4fr; height: 1fr; border-left: tall $panel; }
+    GroupsView.-wide > TableBox { width: 1fr; height: 1fr; }
+    GroupsView.-wide > #difference { width: 1fr; height: 1fr; border-left: tall $panel; }
     GroupsView .difference-head { background: $panel; }
     """
 

@@ -79,9 +79,11 @@ def counts(rows: Iterable[HostRow], hosts: int) -> tuple[list[Piece], list[Piece
     if queued:
         left.append(Piece(f"{GLYPHS[Tone.MUTED]} {queued} queued", "muted"))
     done = ended.total()
-    full = BAR_CELLS * done // hosts if hosts else BAR_CELLS
-    right = [Piece("━" * full, "good" if done == hosts else "busy"), Piece("─" * (BAR_CELLS - full), "muted")]
-    return left, [Piece(f"{done}/{hosts} ", "muted"), *right, Piece(" ")]
+    right = [Piece(f"{done}/{hosts} ", "muted")]
+    if done < hosts:  # at the end it says nothing, and how they ended needs the room
+        full = BAR_CELLS * done // hosts
+        right += [Piece("━" * full, "busy"), Piece("─" * (BAR_CELLS - full), "muted"), Piece(" ")]
+    return left, right
 
 
 def trouble(watched: Watched, keys: dict[str, str]) -> list[Piece]:
