@@ -24,8 +24,6 @@ SHOWN = (
     "host", "state", "load", "cpu", "memory", "disk", "failed", "reboot", "uptime", "latency", "top", "users", "kernel",
     "error",
 )  # fmt: skip
-AT_ONCE = 100
-"""Hosts that are looked at together, where it is one look."""
 WATCH = click.FloatRange(0.5)
 
 
@@ -96,6 +94,7 @@ class _Printer:
 
 
 async def _facts(roster: Roster, pattern: str, printer: _Printer, watch: float | None, timeout: float) -> int:
+    from cockpit.fleet.facts.look import look
     from cockpit.model import errors
 
     failures = await roster.load()
@@ -107,29 +106,11 @@ async def _facts(roster: Roster, pattern: str, printer: _Printer, watch: float |
         complain(line)
     if watch is not None:
         await _watch(roster, machines, printer, watch, timeout)
-    hosts = await _once(roster, machines, timeout)
+    hosts = await look(roster.pool, machines, timeout)
     await printer.show(hosts)
     if failures:
         return SOURCE
     return 0 if all(host.current for host in hosts) else FAILED
-
-
-async def _once(roster: Roster, machines: Sequence[Machine], timeout: float) -> list[Host]:
-    from cockpit.fleet.facts.sampler import Sampler, Turns
-
-    gate, turns = asyncio.Semaphore(AT_ONCE), Turns()
-
-    async def look(machine: Machine) -> Host:
-        sampler = Sampler(roster.pool, machine, timeout, lambda _: None, turns)
-        async with gate:
-            try:
-                async with asyncio.timeout(timeout):
-                    return await sampler.once()
-            except TimeoutError:
-                return sampler.late(timeout)
-
-    async with roster.pool.used():
-        return list(await asyncio.gather(*map(look, machines)))
 
 
 async def _watch(

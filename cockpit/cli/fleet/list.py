@@ -31,7 +31,9 @@ PLAIN = ("host", "role", "env", "address", "source", "error")
 @click.option("--no-connect", is_flag=True, help="Only what the inventories say.")
 @click.option("--resolve", is_flag=True, help="Where each host really is and how it is reached; connects to nothing.")
 @click.option("--fold", "folded", is_flag=True, help="Only the names, short: web[01-20,23]; connects to nothing.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=15.0, show_default=True, help="Seconds.")
+@click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), default=15.0, show_default=True, help="Seconds for each host."
+)
 @click.option(
     "--format",
     "format_",
@@ -57,7 +59,7 @@ def command(
     settings: Settings = ctx.find_root().obj.settings()
     roster = Roster(settings.fleet)
     look = not (no_connect or resolve or folded or format_ == "names")
-    machines, hosts, failures = asyncio.run(_hosts(settings, roster, pattern, timeout if look else None))
+    machines, hosts, failures = asyncio.run(_hosts(roster, pattern, timeout if look else None))
     if folded or format_ == "names":
         _print_names(machines, folded)
     elif resolve:
@@ -73,11 +75,12 @@ def command(
 
 
 async def _hosts(
-    settings: Settings, roster: Roster, pattern: str, timeout: float | None
+    roster: Roster, pattern: str, timeout: float | None
 ) -> tuple[Sequence[Machine], list[Host], list[str]]:
     """The machines; the hosts, looked at once unless `timeout` is None; and what was wrong with the inventories."""
     from msgspec.structs import replace
 
+    from cockpit.fleet.facts.look import look
     from cockpit.fleet.host import CONNECTING, unseen
     from cockpit.model import errors
 
@@ -86,28 +89,11 @@ async def _hosts(
         machines = await roster.find(pattern) if pattern else tuple(roster.machines.values())
     except errors.Refused as error:
         refuse([*failures, str(error)])
-    hosts = [unseen(machine) for machine in machines]
-    if timeout is None or not machines:
+    if timeout is None:
+        hosts = [unseen(machine) for machine in machines]
         asked = [replace(host, state=NOT_ASKED) if host.state == CONNECTING else host for host in hosts]
         return machines, asked, failures
-    seen = await _looked_at(settings, roster, {machine.key for machine in machines}, timeout)
-    return machines, [seen.get(host.key, host) for host in hosts], failures
-
-
-async def _looked_at(settings: Settings, roster: Roster, keys: set[str], timeout: float) -> dict[str, Host]:
-    from cockpit.session.fleet import build
-
-    pane = build(settings, roster=roster)
-    items = pane.feed.items
-    running = asyncio.create_task(pane.feed.run())
-    try:
-        await pane.feed.until(
-            lambda: keys <= items.keys() and not any(pane.pending(items[key]) for key in keys), timeout
-        )
-        return {key: items[key] for key in keys if key in items}
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
+    return machines, await look(roster.pool, machines, timeout), failures
 
 
 def _print_names(machines: Sequence[Machine], folded: bool) -> None:

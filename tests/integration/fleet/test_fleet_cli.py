@@ -34,6 +34,12 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
+def test_a_list_of_some_hosts_connects_to_no_other(cockpit: Any, sshd: Any) -> None:
+    code, out, _ = end(cockpit("fleet", "list", "web1,here"))
+    assert code == 0 and [line.split()[0] for line in out.splitlines()] == ["HOST", "web1", "here"]
+    assert (sshd.folder / "log").read_text().count("Accepted publickey") == 1
+
+
 def test_exec_prefixes_lines_and_sums_up(cockpit: Any) -> None:
     code, out, err = end(cockpit("fleet", "exec", "web1,here", "--", "echo", "one;", "echo two >&2"))
     assert code == 0
