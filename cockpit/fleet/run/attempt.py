@@ -112,7 +112,7 @@ async def _stopped(remote: Remote, host: Host, outcome: Outcome, said: str) -> E
         except asyncio.CancelledError:
             continue
     if not stopped.confirmed:
-        return End(outcome, f"{said}; it may still run: {stopped.why}", kill=Kill.UNCONFIRMED)
+        return End(outcome, f"it may still run ({said}): {stopped.why}", kill=Kill.UNCONFIRMED)
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
             while (chunk := await remote.read()) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cockpit.fleet.results.columns import outcome_tone
 from cockpit.fleet.results.outcome import FAILURES, NOT_RUN, Kill, Outcome, Phase
+from cockpit.fleet.results.record import HostLine
 from cockpit.fleet.run.rows import HostRow
 from cockpit.listing.cells import Cell, Column
 from cockpit.model.tone import GLYPHS, Tone
@@ -34,15 +35,23 @@ def _state(row: HostRow, _: float) -> Cell:
     if row.result is None:
         tone = Tone.MUTED if row.phase is Phase.QUEUED else Tone.BUSY
         return Cell(_WORDS.get(row.phase, row.phase.value), tone, GLYPHS[tone])
-    tone = outcome_tone(row.result.outcome)
+    tone = _tone(row.result)
     return Cell(row.result.outcome.words, tone, GLYPHS[tone])
 
 
-def _urgency(row: HostRow) -> tuple[int, int, str]:
+def _tone(result: HostLine) -> Tone:
+    """A cancelled host where the command may still run is not drawn as one where all is well."""
+    tone = outcome_tone(result.outcome)
+    return Tone.WARN if tone is Tone.MUTED and result.kill is Kill.UNCONFIRMED else tone
+
+
+def _urgency(row: HostRow) -> tuple[int, str]:
     if row.result is not None:
+        if row.result.kill is Kill.UNCONFIRMED:
+            return (_URGENCY[Outcome.UNKNOWN_OUTCOME], row.result.outcome)
         place = _URGENCY[row.result.outcome]
-        return (place + (place >= _RUNS) * 2, 0, row.result.outcome)
-    return (_RUNS + (row.phase is Phase.QUEUED), 0, row.phase)
+        return (place + (place >= _RUNS) * 2, row.result.outcome)
+    return (_RUNS + (row.phase is Phase.QUEUED), row.phase)
 
 
 def _exit(row: HostRow, _: float) -> Cell:
@@ -60,7 +69,7 @@ def _exit_key(row: HostRow) -> tuple[int, str]:
 
 def _time(row: HostRow, now: float) -> Cell:
     seconds = row.seconds(now)
-    if seconds is None:
+    if seconds is None or (row.result is not None and row.result.outcome is Outcome.SKIPPED):
         return Cell("")
     return Cell(f"{seconds:.1f}s" if row.result is not None and seconds < 10 else human_duration(seconds))
 
@@ -86,7 +95,7 @@ def _says(row: HostRow, _: float) -> Cell:
     if result is None:
         return Cell(row.last_line, Tone.MUTED)
     if result.kill is Kill.UNCONFIRMED or result.outcome in NOT_RUN or not row.last_line:
-        return Cell(_here(row.name, result.why), outcome_tone(result.outcome))
+        return Cell(_here(row.name, result.why), _tone(result))
     return Cell(row.last_line)
 
 

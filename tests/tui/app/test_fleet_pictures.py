@@ -149,7 +149,7 @@ def mixed(past: Past) -> None:
             ),
             past.host(
                 run, "web16", Outcome.TIMEOUT_CMD, duration_seconds=70.1, kill=Kill.UNCONFIRMED,
-                why="no end after 60 s; it may still run: the connection was lost",
+                why="it may still run (no end after 60 s): the connection was lost",
             ),
             past.host(
                 run, "web17", Outcome.UNREACHABLE, duration_seconds=3.1,
