@@ -86,19 +86,19 @@ def counts(rows: Iterable[HostRow], hosts: int) -> tuple[list[Piece], list[Piece
     return left, right
 
 
-def trouble(watched: Watched, keys: dict[str, str]) -> list[Piece]:
-    """Why it is paused, was stopped or waits, and the key that helps. Empty when there is nothing to say."""
+def trouble(watched: Watched, keys: dict[str, str]) -> tuple[list[Piece], list[Piece]]:
+    """Why it is paused, was stopped or waits, and on the right the keys that help. Empty: there is nothing to say."""
     why = watched.why
     if not why:
-        return []
-    pieces = [Piece(f" {GLYPHS[Tone.WARN]} {why}", "warn")]
+        return [], []
     live = watched.live
-    if live is None:
-        return pieces
-    if live.state is RunState.PAUSED:
-        pieces += [Piece("   "), Piece(keys["pause"], "key"), Piece(" goes on  ", "muted")]
-    if live.waiting:
-        pieces += [Piece("   "), Piece(keys["quota"], "key"), Piece(" raises the quota  ", "muted")]
-    if live.state in (RunState.PAUSED, RunState.RUNNING):
-        pieces += [Piece(keys["abort"], "key"), Piece(" aborts", "muted")]
-    return pieces
+    helps: list[tuple[str, str]] = []
+    if live is not None:
+        if live.state is RunState.PAUSED:
+            helps.append(("pause", "goes on"))
+        if live.waiting:
+            helps.append(("quota", "raises the quota"))
+        if live.state in (RunState.PAUSED, RunState.RUNNING):
+            helps.append(("abort", "aborts"))
+    right = [piece for key, word in helps for piece in (Piece(f" {keys[key]}", "key"), Piece(f" {word} ", "muted"))]
+    return [Piece(f" {GLYPHS[Tone.WARN]} {why}", "warn")], right

@@ -114,10 +114,10 @@ class RunScreen(RunKeys):
         keymap = self.cockpit.keymap
         self._title.say(*head.title(self.watched))
         self._counts.say(*head.counts(self.watched.rows.values(), self.watched.hosts))
-        trouble = head.trouble(self.watched, {n: keymap.shown(f"run.{n}") for n in ("pause", "quota", "abort")})
-        self._trouble.say(trouble)
-        if self._trouble.display != bool(trouble):
-            self._trouble.display = bool(trouble)
+        why, helps = head.trouble(self.watched, {n: keymap.shown(f"run.{n}") for n in ("pause", "quota", "abort")})
+        self._trouble.say(why, helps)
+        if self._trouble.display != bool(why):
+            self._trouble.display = bool(why)
         self._tell_tabs()
 
     def on_resize(self, event: events.Resize) -> None:
