@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from cockpit.cli.setup import Setup
+
 
 class LazyGroup(click.Group):
     """Subcommands are `<package>.<name>.command`. Their one-line help stands here, so `--help` imports none."""
@@ -61,7 +63,7 @@ def _take_shared_options(command: click.Command) -> None:
 def _config_option() -> click.Option:
     def remember(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
         if value is not None:
-            ctx.find_root().obj.config = value
+            ctx.find_root().ensure_object(Setup).config = value
 
     return click.Option(
         ["--config"],
@@ -74,7 +76,7 @@ def _config_option() -> click.Option:
 
 def _debug_option() -> click.Option:
     def remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-        if value:
+        if value and not ctx.resilient_parsing:
             from cockpit.config import logs
 
             ctx.find_root().obj.debug = True

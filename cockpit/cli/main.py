@@ -22,6 +22,8 @@ from cockpit.cli.terminal import demand_terminal, open_closed_streams
 log = logging.getLogger(__name__)
 
 DEFECT, USAGE, SOURCE = 1, 2, 3
+COMPLETE = "_COCKPIT_COMPLETE"
+"""The variable by which a shell asks click how a line may go on."""
 SUBCOMMANDS = {
     "config": "Make, show and check the configuration.",
     "demo": "Try it: real services on loopback, no configuration, no root.",
@@ -124,6 +126,10 @@ def _run() -> int:
     from cockpit.config.load import ConfigError
     from cockpit.model.errors import SourceError
 
+    if COMPLETE in os.environ:
+        from cockpit.cli import completion
+
+        completion.register()
     try:
         code = cockpit.main(standalone_mode=False)
         sys.stdout.flush()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cockpit.cli.fleet import complete
 from cockpit.cli.fleet.say import refuse
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class _Command(click.Command):
 
 
 @click.command("exec", cls=_Command)
-@click.argument("selection", default="")
+@click.argument("selection", default="", shell_complete=complete.selection)
 @click.argument("words", nargs=-1, metavar="-- COMMAND...")
 @click.option("--saved", metavar="NAME", help="A command of the configuration, instead of COMMAND.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A value of the saved command; repeatable.")

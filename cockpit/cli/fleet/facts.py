@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from cockpit.cli.fleet import complete
 from cockpit.cli.fleet.hosts import csv_lines, json_lines, table
 from cockpit.cli.fleet.say import FAILED, INTERRUPTED, SOURCE, complain, refuse
 
@@ -28,7 +29,7 @@ WATCH = click.FloatRange(0.5)
 
 
 @click.command("facts")
-@click.argument("pattern", metavar="SELECTION")
+@click.argument("pattern", metavar="SELECTION", shell_complete=complete.selection)
 @click.option("--format", "format_", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
 @click.option("--watch", type=WATCH, metavar="SECONDS", help="Again every so many seconds, until interrupted.")
 @click.option(

@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
+from cockpit.cli.fleet import complete
 from cockpit.cli.fleet.copying import Copying, options
 
 
 @click.command("get")
-@click.argument("selection")
+@click.argument("selection", shell_complete=complete.selection)
 @click.argument("remote")
-@click.argument("local", metavar="LOCALDIR")
+@click.argument("local", metavar="LOCALDIR", type=click.Path())
 @options
 @click.pass_context
 def command(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cockpit.cli.fleet import complete
 from cockpit.cli.fleet.hosts import json_lines, table
 from cockpit.cli.fleet.say import SOURCE, complain, drawn, refuse
 
@@ -27,7 +28,7 @@ PLAIN = ("host", "role", "env", "address", "source", "error")
 
 
 @click.command("list")
-@click.argument("pattern", metavar="[SELECTION]", default="")
+@click.argument("pattern", metavar="[SELECTION]", default="", shell_complete=complete.selection)
 @click.option("--no-connect", is_flag=True, help="Only what the inventories say.")
 @click.option("--resolve", is_flag=True, help="Where each host really is and how it is reached; connects to nothing.")
 @click.option("--fold", "folded", is_flag=True, help="Only the names, short: web[01-20,23]; connects to nothing.")

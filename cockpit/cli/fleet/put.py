@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
+from cockpit.cli.fleet import complete
 from cockpit.cli.fleet.copying import Copying, consent, options
 
 
 @click.command("put")
-@click.argument("selection")
-@click.argument("local", nargs=-1, required=True)
+@click.argument("selection", shell_complete=complete.selection)
+@click.argument("local", nargs=-1, required=True, type=click.Path())
 @click.argument("remote")
 @options
 @consent

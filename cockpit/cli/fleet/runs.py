@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cockpit.cli.fleet import complete
 from cockpit.cli.fleet.say import FAILED, complain, drawn, refuse
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def export_command(run_id: str, format_: str) -> None:
 
 @command.command("rerun")
 @click.argument("run_id", metavar="ID")
-@click.argument("selection")
+@click.argument("selection", shell_complete=complete.selection)
 @click.option("--yes", type=int, metavar="COUNT", help="How many hosts it is meant for; needed in production.")
 @click.option("--dry-run", is_flag=True, help="Say what would be run where, and connect to nothing.")
 @click.option("--fold", is_flag=True, help="Print identical outputs once, at the end, the odd ones first.")

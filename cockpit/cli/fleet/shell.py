@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cockpit.cli.fleet import complete
 from cockpit.cli.fleet.agreed import agreed
 from cockpit.cli.fleet.say import FAILED, INTERRUPTED, complain, refuse
 from cockpit.cli.terminal import demand_terminal
@@ -27,7 +28,7 @@ SIGNALLED = 128
 
 
 @click.command("shell")
-@click.argument("selection")
+@click.argument("selection", shell_complete=complete.selection)
 @click.option("--yes", type=int, metavar="COUNT", help="How many hosts it is meant for; needed in production.")
 @click.pass_context
 def command(ctx: click.Context, selection: str, yes: int | None) -> None:

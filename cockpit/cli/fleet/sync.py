@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
+from cockpit.cli.fleet import complete
 from cockpit.cli.fleet.copying import Copying, consent, options
 from cockpit.cli.fleet.say import refuse
 
 
 @click.command("sync")
-@click.argument("selection")
-@click.argument("local", metavar="LOCALTREE")
+@click.argument("selection", shell_complete=complete.selection)
+@click.argument("local", metavar="LOCALTREE", type=click.Path())
 @click.argument("remote")
 @click.option("--delete", is_flag=True, help="Remove what is only there; --dry-run lists it.")
 @click.option("--exclude", "excludes", multiple=True, metavar="GLOB", help="Leave these alone, here and there.")

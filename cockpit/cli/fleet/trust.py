@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cockpit.cli.fleet import complete
 from cockpit.cli.fleet.agreed import agreed
 from cockpit.cli.fleet.say import FAILED, complain, drawn, refuse
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("trust")
-@click.argument("selection")
+@click.argument("selection", shell_complete=complete.selection)
 @click.option("--yes", type=int, metavar="COUNT", help="Accept all unknown keys of that many hosts, unseen.")
 @click.option("--fingerprint", "fingerprints", multiple=True, metavar="SHA256:...", help="Accept this key; repeatable.")
 @click.pass_context
