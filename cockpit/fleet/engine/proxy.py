@@ -10,7 +10,7 @@ from typing import Any, cast
 from cockpit.model.user import chosen_shell
 
 GRACE_SECONDS = 1.0
-"""From SIGHUP, which ssh sends it too, to SIGKILL."""
+"""From SIGHUP, which ssh sends it too, and SIGTERM to SIGKILL."""
 HEARD_SECONDS = 0.3
 """For the last words of one whose output has ended."""
 SAID_BYTES = 2048
@@ -94,6 +94,7 @@ class ProxyCommand(asyncio.SubprocessProtocol):
         if self._input is not None:
             self._input.close()
         self._signal(signal.SIGHUP)
+        self._signal(signal.SIGTERM)  # under nohup the first is ignored
         asyncio.get_running_loop().call_later(GRACE_SECONDS, self._kill)
 
     async def wait_closed(self) -> None:
