@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from cockpit.fleet.engine import handshake
 from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.engine.remote import answer, sent
 from cockpit.fleet.facts import details, dialogue, processes, sample, sampler, units
@@ -201,6 +202,8 @@ async def test_a_host_that_stops_answering_is_stale_and_then_gone_and_returns(
     sshd: Any, loops: Callable[[], set[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sampler, "STALE_SECONDS", 0.5)
+    monkeypatch.setattr(handshake, "KEEPALIVE_SECONDS", 1.0)
+    monkeypatch.setattr(handshake, "_options", handshake._options.__wrapped__)  # not those that are kept
     async with sampling(sshd.machine()) as work:
         before = await work.until(seen)
         stopped = [pid for session in sshd.sessions() for pid in [session, *children(session)]]

@@ -219,7 +219,7 @@ async def test_much_output_leaves_the_loop_its_turn(sshd: Any, comes_true: Calla
     (tile,) = shells.tiles
     running = asyncio.create_task(shells.run(Pool()))
     await comes_true(lambda: tile.state == "open")
-    tile.write(b"yes | head -c 2000000; echo d''one\r")
+    tile.write(b"yes | head -c 500000; echo d''one\r")
     turns = 0
     while "done" not in tile.screen.text():
         await asyncio.sleep(0)

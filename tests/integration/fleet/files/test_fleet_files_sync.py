@@ -71,7 +71,7 @@ def test_any_tree_becomes_like_ours(machine: Machine, tmp_path: Path, make: Any,
             again = await Send(pool, machine, order, lambda *_: None).compare()
             assert not again.found, again.found
 
-    @settings(max_examples=25)
+    @settings(max_examples=15)
     @given(here=shapes(closed=True), there=shapes(closed=False))
     def check(here: Any, there: Any) -> None:
         base = tmp_path / str(next(_rounds))
