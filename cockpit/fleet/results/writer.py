@@ -14,6 +14,9 @@ from typing import Protocol
 
 log = logging.getLogger(__name__)
 
+PAUSE_SECONDS = 0.004
+"""Between two wakes of the thread, while nobody waits for room: each takes the interpreter from the loop, and back."""
+
 
 class Pen(Protocol):
     """Something that has more to write from time to time."""
@@ -30,6 +33,9 @@ class Writer:
         """Guards what pens share with the loop."""
         self._loop = asyncio.get_running_loop()
         self._wake = threading.Event()
+        self._woken = 0.0
+        """On the loop's clock."""
+        self._ringing: asyncio.TimerHandle | None = None
         self._touched: dict[Pen, None] = {}
         self.done = 0
         """Touches that were worked off."""
@@ -49,7 +55,7 @@ class Writer:
             yield writer
         finally:
             writer._closing = True
-            writer._wake.set()
+            writer._ring()
             await writer._over.wait()
 
     def touch(self, pen: Pen) -> None:
@@ -57,8 +63,8 @@ class Writer:
         with self.lock:
             self._touched[pen] = None
             self._asked += 1
-        if not self._wake.is_set():
-            self._wake.set()
+        if self._ringing is None:
+            self._ringing = self._loop.call_at(self._woken + PAUSE_SECONDS, self._ring)
 
     async def settled(self) -> None:
         """Wait until all that was touched so far is worked off."""
@@ -67,11 +73,19 @@ class Writer:
 
     async def past(self, done: int) -> None:
         """Wait until more than `done` is worked off, or for a `poke`."""
+        self._ring()
         await self._until(done + 1)
 
     def poke(self) -> None:
         """Let those go who wait to get past what is done: something else has changed."""
         self._tell(self.done + 1)
+
+    def _ring(self) -> None:
+        if self._ringing is not None:
+            self._ringing.cancel()
+            self._ringing = None
+        self._woken = self._loop.time()
+        self._wake.set()
 
     async def _until(self, until: int) -> None:
         waiting: asyncio.Future[None] = self._loop.create_future()
