@@ -27,8 +27,10 @@ from cockpit.fleet.files.tree import Entry, total_bytes
 from cockpit.fleet.machine import Machine
 from cockpit.model import errors
 
-RECEIVE = b"tar -x -o -p -f -"
-"""Without owners, with permissions; GNU, BSD and BusyBox know these letters."""
+RECEIVE = b"sh -c 'umask 0; exec tar -x -o -p -f -'"
+"""Without owners, with permissions; GNU, BSD and BusyBox know these letters. Who is not root gets permissions from
+BusyBox less the umask, whatever -p says; nobody else looks into the staging folder.
+"""
 
 
 class Send:

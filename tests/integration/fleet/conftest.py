@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import grp
 import itertools
 import os
 import secrets
@@ -272,6 +273,19 @@ def machine(request: pytest.FixtureRequest) -> Machine:
         return Machine("config", "here", "localhost", transport="local")
     found: Machine = request.getfixturevalue("sshd").machine()
     return found
+
+
+@pytest.fixture
+def terminals() -> None:
+    """sshd gives terminals. One that is not root can only where they belong to the group tty (pty_setowner, sshpty.c)."""
+    master, slave = os.openpty()
+    try:
+        owner = os.fstat(slave).st_gid
+    finally:
+        os.close(master)
+        os.close(slave)
+    if os.geteuid() and owner != grp.getgrnam("tty").gr_gid:
+        pytest.skip("the sshd of a user gives no terminals here: mount /dev/pts with gid=5, or run the tests as root")
 
 
 @pytest.fixture

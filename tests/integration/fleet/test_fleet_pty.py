@@ -32,6 +32,7 @@ class Typist:
         return bytes(self.seen[start:])
 
 
+@pytest.mark.usefixtures("terminals")
 async def test_size_kind_and_modes_of_the_terminal_are_as_asked(sshd: Any, pool: Pool) -> None:
     running = await pool.shell(sshd.machine(), Terminal("xterm-256color", 123, 45))
     typist = Typist(running)
@@ -49,6 +50,7 @@ async def test_size_kind_and_modes_of_the_terminal_are_as_asked(sshd: Any, pool:
     running.close()
 
 
+@pytest.mark.usefixtures("terminals")
 async def test_a_shell_that_is_closed_ends_what_runs_in_it(
     sshd: Any, pool: Pool, unique: Callable[[], int], processes: Callable[[str], list[int]],
     comes_true: Callable[..., Any],

@@ -108,6 +108,7 @@ def shell(tmp_path: Path, sshd: Any) -> Iterator[Callable[..., Pty]]:
         each.close()
 
 
+@pytest.mark.usefixtures("terminals")
 def test_a_shell_has_the_terminal_its_size_and_its_exit_code(shell: Callable[..., Pty]) -> None:
     pty = shell("web1")
     pty.type("echo size $(stty size)\r")
@@ -120,6 +121,7 @@ def test_a_shell_has_the_terminal_its_size_and_its_exit_code(shell: Callable[...
     assert pty.end() == 7
 
 
+@pytest.mark.usefixtures("terminals")
 def test_a_program_that_hangs_is_left_by_the_tilde_and_its_processes_end(
     shell: Callable[..., Pty], processes: Callable[[str], list[int]]
 ) -> None:
@@ -137,6 +139,7 @@ def test_a_program_that_hangs_is_left_by_the_tilde_and_its_processes_end(
         time.sleep(0.05)
 
 
+@pytest.mark.usefixtures("terminals")
 def test_a_lost_connection_gives_the_terminal_back(shell: Callable[..., Pty], sshd: Any) -> None:
     pty = shell("web1")
     pty.type("echo re''ady\r")
@@ -176,6 +179,7 @@ def screen_of(app: ShellsApp) -> str:
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
+@pytest.mark.usefixtures("terminals")
 async def test_the_same_keys_reach_every_shell_or_the_chosen_one(sshd: Any, comes_true: Callable[..., Any]) -> None:
     machines = [sshd.machine(name=f"web{n}") for n in (1, 2)]
     job = shells_job(Roster(Settings().fleet), machines)
@@ -201,6 +205,7 @@ async def test_the_same_keys_reach_every_shell_or_the_chosen_one(sshd: Any, come
         await comes_true(lambda: app.return_value == 0)
 
 
+@pytest.mark.usefixtures("terminals")
 async def test_a_host_that_cannot_be_reached_says_so_in_its_tile(sshd: Any, comes_true: Callable[..., Any]) -> None:
     shells = Shells([sshd.machine(), sshd.machine(name="gone", port=1)])
     running = asyncio.create_task(shells.run(Pool()))
@@ -214,6 +219,7 @@ async def test_a_host_that_cannot_be_reached_says_so_in_its_tile(sshd: Any, come
     await running
 
 
+@pytest.mark.usefixtures("terminals")
 async def test_much_output_leaves_the_loop_its_turn(sshd: Any, comes_true: Callable[..., Any]) -> None:
     shells = Shells([sshd.machine()])
     (tile,) = shells.tiles
