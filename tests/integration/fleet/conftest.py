@@ -277,7 +277,7 @@ def machine(request: pytest.FixtureRequest) -> Machine:
 
 @pytest.fixture
 def terminals() -> None:
-    """sshd gives terminals. One that is not root can only where they belong to the group tty (pty_setowner, sshpty.c)."""
+    """sshd gives terminals. One that is not root can only where they are the group tty's (pty_setowner, sshpty.c)."""
     master, slave = os.openpty()
     try:
         owner = os.fstat(slave).st_gid

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from cockpit.fleet.engine.link import Running, Terminal
 from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.engine.remote import sent
