@@ -54,20 +54,25 @@ async def on_terminal(
 
 
 async def _show(master: int, process: asyncssh.SSHServerProcess[bytes]) -> None:
+    while True:
+        await _readable(master)
+        try:
+            data = os.read(master, CHUNK)
+        except OSError:  # a pty whose other side is closed: EIO
+            return
+        process.stdout.write(data)
+        await process.stdout.drain()
+
+
+async def _readable(descriptor: int) -> None:
+    """Wait until a read does not block. The loop may tell of the same bytes twice, so each wait listens for itself."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
-    loop.add_reader(master, ready.set)
+    loop.add_reader(descriptor, ready.set)
     try:
-        while True:
-            await ready.wait()
-            ready.clear()
-            data = os.read(master, CHUNK)
-            process.stdout.write(data)
-            await process.stdout.drain()
-    except OSError:  # a pty whose other side is closed: EIO
-        return
+        await ready.wait()
     finally:
-        loop.remove_reader(master)
+        loop.remove_reader(descriptor)
 
 
 async def _type(master: int, process: asyncssh.SSHServerProcess[bytes]) -> None:

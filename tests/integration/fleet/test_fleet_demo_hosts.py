@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from cockpit.config.settings import Fleet, Host
 from cockpit.demo import hosts as demo
 from cockpit.demo.children import Child
+from cockpit.fleet.engine.link import Terminal
 from cockpit.fleet.results.outcome import Kill, Outcome
 from cockpit.fleet.roster import Roster
 
@@ -80,3 +82,23 @@ async def test_six_hosts_run_real_commands_two_misbehave_and_only_the_key_of_thi
     stranger.write_bytes(asyncssh.generate_private_key("ssh-ed25519").export_private_key())
     refused = await run(runner, roster({**facts, "identity": str(stranger)}), "web1", "true")
     assert "refused its key" in refused["web1"][0].why
+
+
+async def test_a_shell_takes_one_line_after_another(started: Any) -> None:
+    """The server once read its terminal where nothing was left to read, and all that was typed waited behind that."""
+    fleet = roster(started[0])
+    await fleet.load()
+    (machine,) = fleet.select("web1")
+    async with fleet.pool.used() as pool, asyncio.timeout(60):
+        running = await pool.shell(machine, Terminal("xterm-256color", 100, 30))
+        for number in range(20):
+            running.write(f"echo line{number}''end; stty size\n".encode())
+            seen = b""
+            while f"line{number}end".encode() not in seen or b"30 100" not in seen:
+                chunk = await running.channel.read()
+                assert chunk is not None, seen
+                seen += chunk.data
+        running.write(b"exit 3\n")
+        while await running.channel.read() is not None:
+            pass
+        assert running.channel.ending.status == 3
