@@ -156,14 +156,19 @@ def switch_script(
         names = (staged + b"/" + path for path in paths)
         lines += commands(b"mv -f --", names, quoted(b"./" + folder + b"/") + b" || exit")
     lines += _removed([path for path in found.deleted if path not in first], there)
-    closed = [path for path in found.sent if _closed(here[path])]
-    lines += _modes(sorted({*found.modes, *closed}, reverse=True), here)
+    late = [path for path in found.sent if _closed(here[path]) or _special(here[path])]
+    lines += _modes(sorted({*found.modes, *late}, reverse=True), here)
     return b"".join(lines)
 
 
 def _closed(entry: Entry) -> bool:
     """A folder that even its owner cannot work in: it gets these permissions last."""
     return entry.kind == "d" and entry.mode & 0o700 != 0o700
+
+
+def _special(entry: Entry) -> bool:
+    """Set-uid and its like, which BusyBox's tar loses where it is not root."""
+    return entry.kind != "l" and entry.mode & 0o7000 != 0
 
 
 def _moved(found: Differences, there: Mapping[bytes, Entry]) -> Iterator[bytes]:
