@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sys
@@ -15,6 +16,8 @@ WAITING_BYTES = 1 << 20
 """Unwritten output from which on the hosts are made to wait."""
 STATUS_SECONDS = 0.1
 """Between two drawings of the line of progress."""
+PAUSE_SECONDS = 0.02
+"""Between two writes while there is room: each takes the interpreter from the loop, and back."""
 STDOUT, STDERR = 1, 2
 _ERASE = b"\r\x1b[K"
 
@@ -32,6 +35,8 @@ class Out:
         self._unread = False
         """Nobody reads stdout any more."""
         self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
+        """It is not to wait for more."""
         self._room = asyncio.Event()
         self._room.set()
 
@@ -62,6 +67,7 @@ class Out:
     def close(self) -> None:
         self._status = ""
         self._closed = True
+        self._hurry.set()
         self._wake.set()
 
     async def run(self, gone: Callable[[], None]) -> None:
@@ -72,18 +78,25 @@ class Out:
             self._wake.clear()
             pieces, self._pieces, self._waiting_bytes = self._pieces, [], 0
             self._room.set()
+            if not self._closed:
+                self._hurry.clear()
             await asyncio.to_thread(self._write, pieces, self._status)
             if self._unread and not told:
                 told = True
                 gone()
-            if self._has_status and not self._closed and not self._pieces:
-                await asyncio.sleep(STATUS_SECONDS)
+            await self._pause(STATUS_SECONDS if self._has_status and not self._pieces else PAUSE_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
 
     def _add(self, stderr: bool, data: bytes) -> None:
         self._pieces.append((stderr, data))
         self._waiting_bytes += len(data)
         if self._waiting_bytes > WAITING_BYTES:
             self._room.clear()
+            self._hurry.set()
         self._wake.set()
 
     def _write(self, pieces: Iterable[tuple[bool, bytes]], status: str) -> None:
