@@ -29,6 +29,8 @@ SHOWN_BYTES = 32 * 1024
 """Held in memory of the end of a host's output."""
 PENDING_BYTES = 8 * 2**20
 """Not yet on disk: from here on hosts are made to wait."""
+MUCH_BYTES = 8 * 1024
+"""In one piece: it is written without waiting for more."""
 OPEN_FILES = 64
 """At the same time; the one written to longest ago is closed and opened again when it goes on."""
 RETRY_SECONDS = 5.0
@@ -128,7 +130,7 @@ class Spool:
         with self.writer.lock:
             stream.pending.append(data)
             self._pending_bytes += len(data)
-        self.writer.touch(stream)
+        self.writer.touch(stream, much=len(data) >= MUCH_BYTES)
 
     async def room(self, output: HostOutput) -> None:
         while True:

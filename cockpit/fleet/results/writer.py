@@ -58,12 +58,14 @@ class Writer:
             writer._ring()
             await writer._over.wait()
 
-    def touch(self, pen: Pen) -> None:
-        """It has something to write."""
+    def touch(self, pen: Pen, *, much: bool = False) -> None:
+        """It has something to write; when it is much, it is written without a pause."""
         with self.lock:
             self._touched[pen] = None
             self._asked += 1
-        if self._ringing is None:
+        if much:
+            self._ring()
+        elif self._ringing is None:
             self._ringing = self._loop.call_at(self._woken + PAUSE_SECONDS, self._ring)
 
     async def settled(self) -> None:
