@@ -174,9 +174,6 @@ class _Logger(SSHLogger):
     def info(self, *_: object, **__: object) -> None:
         """Nothing."""
 
-    def packet(self, *_: object, **__: object) -> None:
-        """Nothing."""
-
 
 def _no_log(*_: object) -> None:
     """Of packets: to write each down and throw it away costs 0.1 ms a host."""
