@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from cockpit.model.moment import Moment
 from cockpit.model.tone import Tone
-from cockpit.pods.columns import tone
-from cockpit.pods.pod import Pod
+from cockpit.pods.kinds.pod.columns import tone
+from cockpit.pods.kinds.pod.row import Pod
 
 ROLLED_OUT = frozenset(("ReplicaSet", "StatefulSet", "DaemonSet"))
 

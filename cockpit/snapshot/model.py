@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from cockpit.fleet.report import HostReport
 from cockpit.metrics.report import PanelReport
 from cockpit.pipelines.report import RunReport
-from cockpit.pods.report import PodReport
+from cockpit.pods.kinds.pod.report import PodReport
 
 SCHEMA = 1
 """Goes up when a reader of the JSON would break."""

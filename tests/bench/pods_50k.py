@@ -24,7 +24,8 @@ from cockpit.config.settings import PodsSource, Settings
 from cockpit.listing.filter import parse
 from cockpit.listing.listing import Listing
 from cockpit.model import health
-from cockpit.session.pods import build, search
+from cockpit.pods.kinds.pod.kind import search
+from cockpit.session.pods import build
 
 KUBECTL = shutil.which("kubectl", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cockpit.model import errors
-from cockpit.pods.decode import decode
-from cockpit.pods.lines import LineSplitter
-from cockpit.pods.manifest import MASK, masked
+from cockpit.pods.api.lines import LineSplitter
+from cockpit.pods.api.paths import pod_path
+from cockpit.pods.kinds.pod.decode import decode
+from cockpit.pods.kinds.pod.row import Pod
 from cockpit.pods.moments import moments
-from cockpit.pods.paths import pod_path
-from cockpit.pods.pod import Pod
+from cockpit.pods.views.manifest import MASK, masked
 
 
 def pod(**metadata: Any) -> Pod:
@@ -107,11 +107,11 @@ def test_a_line_over_the_cap_is_malformed() -> None:
 @pytest.mark.parametrize("name", ["", ".", ".."])
 def test_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
     with pytest.raises(errors.Malformed):
-        pod_path(pod(name=name))
+        pod_path("shop", name)
 
 
 def test_a_name_stays_one_segment() -> None:
-    assert pod_path(pod(name="a/../b?c#d")) == "/api/v1/namespaces/shop/pods/a%2F..%2Fb%3Fc%23d"
+    assert pod_path("shop", "a/../b?c#d") == "/api/v1/namespaces/shop/pods/a%2F..%2Fb%3Fc%23d"
 
 
 def test_moments_of_restarts_and_rollouts() -> None:

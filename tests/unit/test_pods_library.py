@@ -16,7 +16,7 @@ def run(script: str) -> str:
 
 def test_the_models_are_not_imported() -> None:
     script = (
-        "import sys\nfrom cockpit.pods.library import load\n"
+        "import sys\nfrom cockpit.pods.api.library import load\n"
         "assert load().KubeConfigLoader is load().KubeConfigLoader\n"
         "print(*[m for m in sys.modules if m.startswith('kubernetes_asyncio.client')])"
     )
@@ -29,7 +29,7 @@ def test_the_models_are_not_imported() -> None:
 @pytest.mark.parametrize("before", [True, False])
 def test_it_gets_on_with_a_plain_import(before: bool) -> None:
     plain = "from kubernetes_asyncio import client, config\nclient.CoreV1Api\n"
-    lean = "from cockpit.pods.library import load\nlibrary = load()\n"
+    lean = "from cockpit.pods.api.library import load\nlibrary = load()\n"
     check = (
         "assert library.Configuration is client.Configuration\n"
         "assert library.ConfigException is config.ConfigException\nprint('ok')"

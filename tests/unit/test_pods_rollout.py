@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from cockpit.model import errors
-from cockpit.pods.effects import Seen
-from cockpit.pods.rollout import seen
-from cockpit.pods.wire import Workload
+from cockpit.pods.actions.effects import Seen
+from cockpit.pods.actions.rollout import seen
+from cockpit.pods.api.wire import Workload
 
 
 def look(plural: str, spec: dict[str, Any], status: dict[str, Any]) -> Seen:

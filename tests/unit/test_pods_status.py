@@ -11,10 +11,10 @@ import pytest
 from cockpit.listing.cells import row
 from cockpit.model.tone import Tone
 from cockpit.model.units import human_duration
-from cockpit.pods.columns import COLUMNS, age_text, ready_text, restarts_text, tone
-from cockpit.pods.decode import decode
-from cockpit.pods.pod import Pod
-from cockpit.pods.report import report
+from cockpit.pods.kinds.pod.columns import COLUMNS, age_text, ready_text, restarts_text, tone
+from cockpit.pods.kinds.pod.decode import decode
+from cockpit.pods.kinds.pod.report import report
+from cockpit.pods.kinds.pod.row import Pod
 
 CASES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("pods_printed.json").read_text())
 """Also put into the simulator by the integration test, where kubectl prints them."""

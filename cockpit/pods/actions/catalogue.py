@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from cockpit.model import errors
-from cockpit.pods.connection import Cluster
-from cockpit.pods.effects import carry_out
-from cockpit.pods.paths import pod_path
-from cockpit.pods.pod import Pod
-from cockpit.pods.restart import Restart
-from cockpit.pods.rollout import OWNERS, Rollout
+from cockpit.pods.actions.effects import carry_out
+from cockpit.pods.actions.restart import Restart
+from cockpit.pods.actions.rollout import OWNERS, Rollout
+from cockpit.pods.api.connection import Cluster
+from cockpit.pods.api.paths import pod_path
+from cockpit.pods.kinds.pod.row import Pod
 from cockpit.tasks.action import Action, Job, Progress, Retry, Risk, Target
 
 LANE = "pods"
@@ -75,7 +75,9 @@ def restart_job(clusters: Mapping[str, Cluster], pods: Sequence[Pod]) -> Job:
         timeout_seconds=RUN_SECONDS,
         exclusive=frozenset(t.key for t in targets),
         retry=_RETRY,
-        preview=tuple(f"{pod.source}: DELETE {pod_path(pod)} if its uid is {pod.uid}" for pod in pods),
+        preview=tuple(
+            f"{pod.source}: DELETE {pod_path(pod.namespace, pod.name)} if its uid is {pod.uid}" for pod in pods
+        ),
     )
 
 

@@ -20,9 +20,9 @@ import yaml
 from cockpit.config.settings import PodsSource, Settings
 from cockpit.demo.kubernetes.simulator import Simulator, simulator
 from cockpit.model import errors, health
-from cockpit.pods import plugin
-from cockpit.pods.connection import Cluster
-from cockpit.pods.pod import Pod
+from cockpit.pods.api import plugin
+from cockpit.pods.api.connection import Cluster
+from cockpit.pods.kinds.pod.row import Pod
 from cockpit.session.pane import Pane
 from cockpit.session.pods import build
 

@@ -7,7 +7,7 @@ import re
 from cockpit.listing.cells import Cell, Column
 from cockpit.model.tone import GLYPHS, Tone
 from cockpit.model.units import human_duration
-from cockpit.pods.pod import Pod
+from cockpit.pods.kinds.pod.row import Pod
 
 NONE, UNKNOWN = "<none>", "<unknown>"
 _ON_THE_WAY = re.compile(r"Pending|ContainerCreating|PodInitializing|SchedulingGated|Terminating|Init:\d+/\d+")

@@ -1,4 +1,4 @@
-"""The pods of one configured source, as a feed wants them.
+"""The objects of one kind in one configured source, as a feed wants them.
 
 Raises of `model.errors`: Denied (kubeconfig, login, 401, 403, TLS), Unreachable (no connection, cut, 5xx, a login that
 takes too long), RateLimited (429), Malformed (not the Kubernetes API), NotFound and Refused (an address that serves
@@ -9,22 +9,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Generic
 
-from cockpit.config.settings import PodsSource
 from cockpit.model.changes import Change, Reset
-from cockpit.pods.connection import Cluster
-from cockpit.pods.merge import merged
-from cockpit.pods.pod import Pod
-from cockpit.pods.reflector import READ_SECONDS, Reflector
+from cockpit.pods.api.connection import Cluster
+from cockpit.pods.api.merge import merged
+from cockpit.pods.kinds.kind import Kind, R
+from cockpit.pods.watch.reflector import READ_SECONDS, Reflector
 
 
-class PodsAdapter:
+class ObjectsAdapter(Generic[R]):
     """One kubeconfig context, all its namespaces or the configured ones."""
 
-    def __init__(self, source: PodsSource) -> None:
-        self.cluster = Cluster(source)
-        namespaces = list(dict.fromkeys(source.namespaces)) or [""]
-        self._reflectors = [Reflector(source.name, namespace) for namespace in namespaces]
+    def __init__(self, cluster: Cluster, kind: Kind[R]) -> None:
+        """Several adapters may share a cluster, and with it the login and the connections."""
+        self.cluster = cluster
+        namespaces = list(dict.fromkeys(cluster.source.namespaces)) if kind.namespaced else []
+        self._reflectors = [Reflector(kind, cluster.name, namespace) for namespace in namespaces or [""]]
 
     @property
     def name(self) -> str:
@@ -36,7 +37,7 @@ class PodsAdapter:
         of its own for each page."""
         return READ_SECONDS if all(reflector.listed for reflector in self._reflectors) else None
 
-    async def watch(self) -> AsyncIterator[Change[Pod]]:
+    async def watch(self) -> AsyncIterator[Change[R]]:
         """`Reset` when every namespace has been read. After a cut it goes on where it was, without a new list."""
         async with self.cluster.connected() as connection:
             unread = set(range(len(self._reflectors)))
@@ -48,6 +49,6 @@ class PodsAdapter:
                         if len(streams) == 1:
                             yield change
                         elif not unread:
-                            yield Reset(tuple(pod for reflector in self._reflectors for pod in reflector.pods))
+                            yield Reset(tuple(row for reflector in self._reflectors for row in reflector.rows))
                     elif not unread:
                         yield change

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from cockpit.pods.columns import age_text, ready_text, restarts_text
-from cockpit.pods.pod import Pod
+from cockpit.pods.kinds.pod.columns import age_text, ready_text, restarts_text
+from cockpit.pods.kinds.pod.row import Pod
 
 
 class PodReport(Struct, frozen=True):

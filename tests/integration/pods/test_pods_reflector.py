@@ -17,13 +17,13 @@ from cockpit.config.settings import PodsSource, Settings
 from cockpit.demo.kubernetes.faults import Fault, FaultKind
 from cockpit.demo.kubernetes.simulator import Simulator, simulator
 from cockpit.model import health
-from cockpit.pods import reflector
-from cockpit.pods.columns import age_text, ready_text, restarts_text
-from cockpit.pods.pod import Pod
+from cockpit.pods.kinds.pod.columns import age_text, ready_text, restarts_text
+from cockpit.pods.kinds.pod.row import Pod
+from cockpit.pods.watch import reflector
 from cockpit.session.pane import Pane
 from cockpit.session.pods import build
 
-CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent.parent / "unit" / "pods_printed.json").read_text())
+CASES: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "unit" / "pods_printed.json").read_text())
 SOON = 20.0
 
 

@@ -7,9 +7,9 @@ from sys import intern
 import msgspec
 
 from cockpit.model import errors
-from cockpit.pods.pod import Pod
-from cockpit.pods.status import NO_SPEC, NO_STATUS, printed, unix_seconds
-from cockpit.pods.wire import PodObject
+from cockpit.pods.api.wire import PodObject
+from cockpit.pods.kinds.pod.row import Pod
+from cockpit.pods.kinds.pod.status import NO_SPEC, NO_STATUS, printed, unix_seconds
 
 _decoder = msgspec.json.Decoder(PodObject)
 

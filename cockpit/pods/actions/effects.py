@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cockpit.model import clock, errors
-from cockpit.pods.connection import Cluster, Connection
+from cockpit.pods.api.connection import Cluster, Connection
 from cockpit.tasks.action import CancelUnconfirmed, Progress, State
 
 LOOK_SECONDS = (0.25, 2.0)

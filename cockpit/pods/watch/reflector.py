@@ -1,4 +1,4 @@
-"""List and watch of the pods of one namespace (or of all), by the rules of client-go's reflector.
+"""List and watch of the objects of one kind in one namespace (or in all), by the rules of client-go's reflector.
 
 Its state outlives a broken stream: the next `changes` watches on from the last resource version and lists anew only
 when the server has forgotten it. The client library's Watch is not used: it spins on an empty answer, yields HTML and
@@ -11,18 +11,16 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
 from cockpit.model import clock, errors
 from cockpit.model.changes import Change, Confirm, Remove, Reset, Upsert
-from cockpit.pods.connection import Connection, Expired, Forbidden, refusal
-from cockpit.pods.decode import decode
-from cockpit.pods.lines import EVENT_BYTES, LineSplitter
-from cockpit.pods.paths import pods_path
-from cockpit.pods.pod import Pod
-from cockpit.pods.wire import Anything, Metadata, ObjectList, Status, WatchEvent
+from cockpit.pods.api.connection import Connection, Expired, Forbidden, refusal
+from cockpit.pods.api.lines import EVENT_BYTES, LineSplitter
+from cockpit.pods.api.wire import Anything, Metadata, ObjectList, Status, WatchEvent
+from cockpit.pods.kinds.kind import Kind, R
 
 PAGE = 500
 WATCH_SECONDS = (300, 600)
@@ -39,16 +37,16 @@ _status = msgspec.json.Decoder(Status)
 X = TypeVar("X")
 
 
-class Reflector:
-    """Pods by namespace and name, so that a pod that replaced another under its name takes its place."""
+class Reflector(Generic[R]):
+    """Rows by namespace and name, so that an object that replaced another under its name takes its place."""
 
-    def __init__(self, source: str, namespace: str) -> None:
+    def __init__(self, kind: Kind[R], source: str, namespace: str) -> None:
         """An empty namespace: all."""
-        self._source = source
+        self._kind, self._source = kind, source
         self._where = f"{source}: namespace {namespace}" if namespace else source
         self._everywhere = not namespace
-        self._path = pods_path(namespace)
-        self._pods: dict[str, dict[str, Pod]] = {}
+        self._path = kind.collection(namespace)
+        self._rows_by_name: dict[str, dict[str, R]] = {}
         self._version = ""
 
     @property
@@ -57,11 +55,11 @@ class Reflector:
         return bool(self._version)
 
     @property
-    def pods(self) -> Iterator[Pod]:
+    def rows(self) -> Iterator[R]:
         """All that is known, of the last consistent state."""
-        return (pod for named in self._pods.values() for pod in named.values())
+        return (row for named in self._rows_by_name.values() for row in named.values())
 
-    async def changes(self, connection: Connection) -> AsyncGenerator[Change[Pod], None]:
+    async def changes(self, connection: Connection) -> AsyncGenerator[Change[R], None]:
         """`Reset` first. Ends only by raising `model.errors`."""
         announced = False
         while True:
@@ -69,7 +67,7 @@ class Reflector:
             if listed:
                 await self._list(connection)
                 announced = True
-                yield Reset(tuple(self.pods))
+                yield Reset(tuple(self.rows))
             started, before = clock.steady(), self._version
             try:
                 async with aclosing(self._watch(connection)) as stream:
@@ -78,7 +76,7 @@ class Reflector:
                             yield change
                         else:
                             announced = True
-                            yield Reset(tuple(self.pods))
+                            yield Reset(tuple(self.rows))
             except Expired as error:
                 heard, self._version = self._version != before, ""
                 if listed and not heard:
@@ -90,18 +88,18 @@ class Reflector:
     async def _list(self, connection: Connection) -> None:
         """Replace everything at once, when the last page is there."""
         try:
-            pods, version = await self._pages(connection, PAGE)
+            rows, version = await self._pages(connection, PAGE)
         except Expired:
             # A continue token outlived its snapshot: one list in one piece, as client-go does.
-            pods, version = await self._pages(connection, 0)
+            rows, version = await self._pages(connection, 0)
         except Forbidden as error:
             mend = "; set namespaces in [[pods]] to those you may read" if self._everywhere else ""
             raise Forbidden(f"{error}{mend}") from error
-        self._pods, self._version = pods, version
+        self._rows_by_name, self._version = rows, version
 
-    async def _pages(self, connection: Connection, limit: int) -> tuple[dict[str, dict[str, Pod]], str]:
+    async def _pages(self, connection: Connection, limit: int) -> tuple[dict[str, dict[str, R]], str]:
         """All pages; the next one is on its way while this one is decoded."""
-        pods: dict[str, dict[str, Pod]] = {}
+        rows: dict[str, dict[str, R]] = {}
         query = {"limit": str(limit)} if limit else {}
         coming = asyncio.create_task(connection.body(self._path, query))
         try:
@@ -110,9 +108,9 @@ class Reflector:
                 token = page.metadata.continue_
                 if token:
                     coming = asyncio.create_task(connection.body(self._path, {**query, "continue": token}))
-                await self._rows(page, pods)
+                await self._decoded(page, rows)
                 if not token:
-                    return pods, page.metadata.resource_version
+                    return rows, page.metadata.resource_version
         finally:
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)
@@ -121,21 +119,21 @@ class Reflector:
         try:
             page = _page.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise errors.Malformed(f"{self._where}: not a list of pods: {error}") from error
+            raise errors.Malformed(f"{self._where}: not a list of {self._kind.resource}: {error}") from error
         if not page.metadata.resource_version:
             raise errors.Malformed(f"{self._where}: a list without resourceVersion")
         return page
 
-    async def _rows(self, page: ObjectList, pods: dict[str, dict[str, Pod]]) -> None:
+    async def _decoded(self, page: ObjectList, rows: dict[str, dict[str, R]]) -> None:
         turn = clock.steady() + SLICE_SECONDS
         for raw in page.items or ():
-            pod, _ = decode(self._source, raw)
-            pods.setdefault(pod.namespace, {})[pod.name] = pod
+            row, _ = self._kind.decode(self._source, raw)
+            rows.setdefault(row.namespace, {})[row.name] = row
             if clock.steady() > turn:
                 await asyncio.sleep(0)
                 turn = clock.steady() + SLICE_SECONDS
 
-    async def _watch(self, connection: Connection) -> AsyncGenerator[Change[Pod], None]:
+    async def _watch(self, connection: Connection) -> AsyncGenerator[Change[R], None]:
         """Changes since the last version; first a Confirm when the server has accepted the watch."""
         query = {
             "watch": "true",
@@ -154,45 +152,45 @@ class Reflector:
         if splitter.end().strip():
             raise errors.Unreachable(f"{self._where}: the watch was cut in the middle of an event")
 
-    def _take(self, lines: list[bytes]) -> list[Change[Pod]]:
-        """Events of one chunk, merged by pod. Any byte that came is a sign of life."""
-        upserts: dict[str, Pod] = {}
+    def _take(self, lines: list[bytes]) -> list[Change[R]]:
+        """Events of one chunk, merged by row. Any byte that came is a sign of life."""
+        upserts: dict[str, R] = {}
         removed: dict[str, None] = {}
         for line in lines:
             if line.strip():
                 # An error here ends the stream: what came before it is told by the Reset of the next one.
                 self._event(line, upserts, removed)
-        changes: list[Change[Pod]] = []
+        changes: list[Change[R]] = []
         if removed:
             changes.append(Remove(tuple(removed)))
         if upserts:
             changes.append(Upsert(tuple(upserts.values())))
         return changes or [Confirm()]
 
-    def _event(self, line: bytes, upserts: dict[str, Pod], removed: dict[str, None]) -> None:
+    def _event(self, line: bytes, upserts: dict[str, R], removed: dict[str, None]) -> None:
         try:
             event = _event.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise errors.Malformed(f"{self._where}: not a watch event: {error}") from error
         match event.type:
             case "ADDED" | "MODIFIED":
-                pod, version = decode(self._source, event.object)
-                named = self._pods.setdefault(pod.namespace, {})
-                before = named.get(pod.name)
-                if before is not None and before.key != pod.key:
+                row, version = self._kind.decode(self._source, event.object)
+                named = self._rows_by_name.setdefault(row.namespace, {})
+                before = named.get(row.name)
+                if before is not None and before.key != row.key:
                     upserts.pop(before.key, None)
                     removed[before.key] = None
-                named[pod.name] = pod
-                upserts[pod.key] = pod
-                removed.pop(pod.key, None)
+                named[row.name] = row
+                upserts[row.key] = row
+                removed.pop(row.key, None)
             case "DELETED":
-                pod, version = decode(self._source, event.object)
-                named = self._pods.get(pod.namespace, {})
-                before = named.get(pod.name)
-                if before is not None and before.key == pod.key:
-                    del named[pod.name]
-                upserts.pop(pod.key, None)
-                removed[pod.key] = None
+                row, version = self._kind.decode(self._source, event.object)
+                named = self._rows_by_name.get(row.namespace, {})
+                before = named.get(row.name)
+                if before is not None and before.key == row.key:
+                    del named[row.name]
+                upserts.pop(row.key, None)
+                removed[row.key] = None
             case "BOOKMARK":
                 version = _lenient(_anything, event.object, Anything(Metadata())).metadata.resource_version
             case "ERROR":

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cockpit.listing.views import View
-from cockpit.pods.connection import Cluster
-from cockpit.pods.describe import describe, events
-from cockpit.pods.logs import logs
-from cockpit.pods.manifest import yaml_lines
-from cockpit.pods.pod import Pod
+from cockpit.pods.api.connection import Cluster
+from cockpit.pods.kinds.pod.row import Pod
+from cockpit.pods.logs.read import logs
+from cockpit.pods.views.describe import describe, events
+from cockpit.pods.views.manifest import yaml_lines
 
 
 def views(clusters: Mapping[str, Cluster]) -> tuple[View[Pod], ...]:

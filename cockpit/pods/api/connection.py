@@ -18,9 +18,9 @@ import msgspec
 
 from cockpit.config.settings import PodsSource
 from cockpit.model import errors
-from cockpit.pods.kubeconfig import Access, open_access
-from cockpit.pods.plugin import Credential
-from cockpit.pods.wire import Status
+from cockpit.pods.api.kubeconfig import Access, open_access
+from cockpit.pods.api.plugin import Credential
+from cockpit.pods.api.wire import Status
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from cockpit.model import errors
-from cockpit.pods.connection import Cluster
-from cockpit.pods.paths import pod_path
-from cockpit.pods.pod import Pod
+from cockpit.pods.api.connection import Cluster
+from cockpit.pods.api.paths import pod_path
+from cockpit.pods.kinds.pod.row import Pod
 
 MASK = "***"
 _SECRET = r"(?:passw|passphrase|secret|token|api_?-?key|private|credential|pwd|auth|dsn|cookie|salt|access_?-?key)"
@@ -26,7 +26,7 @@ _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 async def yaml_lines(cluster: Cluster, pod: Pod) -> AsyncIterator[str]:
     """The pod as it is now, in YAML."""
     async with cluster.connected() as connection:
-        body = await connection.body(pod_path(pod))
+        body = await connection.body(pod_path(pod.namespace, pod.name))
     for line in await asyncio.to_thread(_lines, body):
         yield line
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from cockpit.model import clock, errors
-from cockpit.pods.status import unix_seconds
+from cockpit.pods.kinds.pod.status import unix_seconds
 
 PLUGIN_SECONDS = 30.0
 OUTPUT_BYTES = 1024 * 1024

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cockpit.model import clock, errors
-from cockpit.pods.connection import Connection
-from cockpit.pods.effects import Seen
-from cockpit.pods.paths import apps_path
-from cockpit.pods.wire import Anything, Workload
+from cockpit.pods.actions.effects import Seen
+from cockpit.pods.api.connection import Connection
+from cockpit.pods.api.paths import object_path
+from cockpit.pods.api.wire import Anything, Workload
 
 PLURALS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
 OWNERS = frozenset((*PLURALS, "ReplicaSet"))
@@ -37,13 +37,13 @@ class Rollout:
         """Find the workload. Raises errors.Refused where stamping it would not restart anything."""
         kind, owner = self.kind, self.owner
         if kind == "ReplicaSet":
-            found = await connection.get(apps_path(self.namespace, "replicasets", owner), Anything)
+            found = await connection.get(object_path("apps/v1", "replicasets", self.namespace, owner), Anything)
             above = next((o for o in found.metadata.owner_references or () if o.controller), None)
             if above is None or above.kind not in PLURALS:
                 raise errors.Refused(f"replica set {self.namespace}/{owner} belongs to no deployment; restart its pods")
             kind, owner = above.kind, above.name
         self._plural = PLURALS[kind]
-        self._path = apps_path(self.namespace, self._plural, owner)
+        self._path = object_path("apps/v1", self._plural, self.namespace, owner)
         now = await connection.get(self._path, Workload)
         if now.spec.paused:
             raise errors.Refused(f"deployment {self.namespace}/{owner} is paused; kubectl rollout resume it first")

@@ -6,20 +6,20 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from cockpit.model import errors
-from cockpit.pods.connection import Cluster, Connection
-from cockpit.pods.lines import LOG_LINE_BYTES, LineSplitter
-from cockpit.pods.merge import merged
-from cockpit.pods.paths import pod_path
-from cockpit.pods.pod import Pod
-from cockpit.pods.status import NO_SPEC, NO_STATUS
-from cockpit.pods.wire import ContainerStatus, PodObject
+from cockpit.pods.api.connection import Cluster, Connection
+from cockpit.pods.api.lines import LOG_LINE_BYTES, LineSplitter
+from cockpit.pods.api.merge import merged
+from cockpit.pods.api.paths import pod_path
+from cockpit.pods.api.wire import ContainerStatus, PodObject
+from cockpit.pods.kinds.pod.row import Pod
+from cockpit.pods.kinds.pod.status import NO_SPEC, NO_STATUS
 
 TAIL_LINES = 1000
 
 
 async def read_pod(connection: Connection, pod: Pod) -> PodObject:
     """The object as it is now. Raises errors.NotFound when the pod has gone or another one bears its name."""
-    found = await connection.get(pod_path(pod), PodObject)
+    found = await connection.get(pod_path(pod.namespace, pod.name), PodObject)
     if found.metadata.uid != pod.uid:
         raise errors.NotFound(f"pod {pod.path} is gone; another one bears its name now")
     return found
@@ -53,7 +53,7 @@ async def logs(cluster: Cluster, pod: Pod, *, previous: bool = False) -> AsyncIt
 async def _container(connection: Connection, pod: Pod, query: dict[str, str]) -> AsyncGenerator[str, None]:
     splitter = LineSplitter(LOG_LINE_BYTES, cut=True)
     async with (
-        connection.stream(f"{pod_path(pod)}/log", query, read_seconds=None) as response,
+        connection.stream(f"{pod_path(pod.namespace, pod.name)}/log", query, read_seconds=None) as response,
         aclosing(connection.chunks(response)) as chunks,
     ):
         async for chunk in chunks:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from cockpit.pods.kinds.object import Object
 
 
-class Pod(Struct, frozen=True, gc=False):
-    """About 560 bytes; namespace, node, status and owner are interned. Times are Unix seconds."""
+class Pod(Object, frozen=True, gc=False):
+    """About 560 bytes; namespace, node, status and owner are interned."""
 
-    key: str
-    """source/uid: a pod that was replaced under the same name is another one."""
-    source: str
-    namespace: str
-    name: str
     ready: int
     total: int
     status: str
@@ -20,22 +15,9 @@ class Pod(Struct, frozen=True, gc=False):
     restarts: int
     restarted: float | None
     """When a container of it last ended before it was restarted."""
-    created: float | None
     phase: str
     node: str
     ip: str
-    owner_kind: str
-    """Of its controller; empty: nothing makes it again when it is deleted."""
-    owner: str
-
-    @property
-    def uid(self) -> str:
-        return self.key[len(self.source) + 1 :]
-
-    @property
-    def path(self) -> str:
-        """namespace/name, as actions and the timeline call it."""
-        return f"{self.namespace}/{self.name}"
 
     @property
     def workload(self) -> str:

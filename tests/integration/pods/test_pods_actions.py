@@ -14,8 +14,8 @@ from cockpit.config.settings import PodsSource, Settings
 from cockpit.demo.kubernetes.faults import Fault
 from cockpit.demo.kubernetes.simulator import Simulator, simulator
 from cockpit.model import errors
-from cockpit.pods.columns import ready_text
-from cockpit.pods.pod import Pod
+from cockpit.pods.kinds.pod.columns import ready_text
+from cockpit.pods.kinds.pod.row import Pod
 from cockpit.session.pane import Pane
 from cockpit.session.pods import build
 from cockpit.tasks.action import Job, Risk, State

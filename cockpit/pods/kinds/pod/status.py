@@ -10,7 +10,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from cockpit.pods.wire import Condition, ContainerStatus, PodObject, PodSpec, PodStatus, Terminated
+from cockpit.pods.api.wire import Condition, ContainerStatus, PodObject, PodSpec, PodStatus, Terminated
 
 NO_SPEC, NO_STATUS = PodSpec(), PodStatus()
 

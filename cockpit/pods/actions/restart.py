@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import msgspec
 
 from cockpit.model import errors
-from cockpit.pods.connection import Conflict, Connection
-from cockpit.pods.effects import Seen
-from cockpit.pods.logs import read_pod
-from cockpit.pods.paths import pod_path
-from cockpit.pods.pod import Pod
-from cockpit.pods.wire import Anything
+from cockpit.pods.actions.effects import Seen
+from cockpit.pods.api.connection import Conflict, Connection
+from cockpit.pods.api.paths import pod_path
+from cockpit.pods.api.wire import Anything
+from cockpit.pods.kinds.pod.row import Pod
+from cockpit.pods.logs.read import read_pod
 
 DEFAULT_GRACE_SECONDS = 30
 MOST_GRACE_SECONDS = 900
@@ -38,7 +38,7 @@ class Restart:
         """The grace period that the server grants, and a margin."""
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": self.pod.uid}}
         try:
-            answer = await connection.send("DELETE", pod_path(self.pod), options)
+            answer = await connection.send("DELETE", pod_path(self.pod.namespace, self.pod.name), options)
         except errors.NotFound as error:
             raise errors.NotFound(f"pod {self.pod.path} is gone already") from error
         except Conflict as error:

@@ -21,8 +21,8 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from cockpit.model import errors
-from cockpit.pods.library import load as load_library
-from cockpit.pods.plugin import Credential, run_plugin
+from cockpit.pods.api.library import load as load_library
+from cockpit.pods.api.plugin import Credential, run_plugin
 
 LOGIN_SECONDS = 10.0
 

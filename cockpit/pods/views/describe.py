@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 
 from cockpit.model import clock, errors
 from cockpit.model.units import human_duration
-from cockpit.pods.columns import NONE, UNKNOWN
-from cockpit.pods.connection import Cluster, Connection
-from cockpit.pods.logs import read_pod
-from cockpit.pods.paths import events_path
-from cockpit.pods.pod import Pod
-from cockpit.pods.status import NO_SPEC, NO_STATUS, printed, unix_seconds
-from cockpit.pods.wire import ContainerState, ContainerStatus, Event, EventList, PodObject
+from cockpit.pods.api.connection import Cluster, Connection
+from cockpit.pods.api.paths import collection_path
+from cockpit.pods.api.wire import ContainerState, ContainerStatus, Event, EventList, PodObject
+from cockpit.pods.kinds.pod.columns import NONE, UNKNOWN
+from cockpit.pods.kinds.pod.row import Pod
+from cockpit.pods.kinds.pod.status import NO_SPEC, NO_STATUS, printed, unix_seconds
+from cockpit.pods.logs.read import read_pod
 
 
 async def events(cluster: Cluster, pod: Pod) -> AsyncIterator[str]:
@@ -40,7 +40,7 @@ async def describe(cluster: Cluster, pod: Pod) -> AsyncIterator[str]:
 
 async def _events(connection: Connection, pod: Pod) -> list[Event]:
     query = {"fieldSelector": f"involvedObject.uid={pod.uid}", "limit": "500"}
-    found = (await connection.get(events_path(pod), EventList, query)).items or ()
+    found = (await connection.get(collection_path("v1", "events", pod.namespace), EventList, query)).items or ()
     return sorted(found, key=lambda event: _last_seen(event) or 0.0)
 
 

@@ -16,8 +16,8 @@ from aiohttp import web
 from cockpit.config.settings import PodsSource, Settings
 from cockpit.listing.cells import row
 from cockpit.model import health
-from cockpit.pods import reflector
-from cockpit.pods.pod import Pod
+from cockpit.pods.kinds.pod.row import Pod
+from cockpit.pods.watch import reflector
 from cockpit.session.pane import Pane
 from cockpit.session.pods import build
 
