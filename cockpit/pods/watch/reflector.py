@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import msgspec
@@ -40,12 +41,15 @@ X = TypeVar("X")
 class Reflector(Generic[R]):
     """Rows by namespace and name, so that an object that replaced another under its name takes its place."""
 
-    def __init__(self, kind: Kind[R], source: str, namespace: str) -> None:
-        """An empty namespace: all."""
+    def __init__(
+        self, kind: Kind[R], source: str, namespace: str, selectors: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """An empty namespace: all. `selectors` go with every list and watch."""
         self._kind, self._source = kind, source
         self._where = f"{source}: namespace {namespace}" if namespace else source
         self._everywhere = not namespace
         self._path = kind.collection(namespace)
+        self._selectors = selectors
         self._rows_by_name: dict[str, dict[str, R]] = {}
         self._version = ""
 
@@ -100,7 +104,7 @@ class Reflector(Generic[R]):
     async def _pages(self, connection: Connection, limit: int) -> tuple[dict[str, dict[str, R]], str]:
         """All pages; the next one is on its way while this one is decoded."""
         rows: dict[str, dict[str, R]] = {}
-        query = {"limit": str(limit)} if limit else {}
+        query = {**self._selectors, **({"limit": str(limit)} if limit else {})}
         coming = asyncio.create_task(connection.body(self._path, query))
         try:
             while True:
@@ -136,6 +140,7 @@ class Reflector(Generic[R]):
     async def _watch(self, connection: Connection) -> AsyncGenerator[Change[R], None]:
         """Changes since the last version; first a Confirm when the server has accepted the watch."""
         query = {
+            **self._selectors,
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": self._version,
