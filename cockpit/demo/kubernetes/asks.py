@@ -70,6 +70,8 @@ def understand(request: web.Request) -> Ask:
         raise unknown_path()
     query = dict(request.query)
     method = request.method
+    if sub in ("exec", "portforward"):
+        return Ask(kind, sub, namespace, name, sub, query, False, False)
     if method == "GET":
         verb = "get" if name else "watch" if flag(query, "watch") else "list"
         verb = "log" if sub == "log" else verb

@@ -19,6 +19,8 @@ from cockpit.demo.kubernetes.admin import Admin
 from cockpit.demo.kubernetes.asks import Ask, flag, number, understand
 from cockpit.demo.kubernetes.discovery import fixed
 from cockpit.demo.kubernetes.faults import Fault, Faults
+from cockpit.demo.kubernetes.inside import VERBS as INSIDE
+from cockpit.demo.kubernetes.inside import Inside
 from cockpit.demo.kubernetes.kinds import Object
 from cockpit.demo.kubernetes.lists import Lists, shown_as_table
 from cockpit.demo.kubernetes.logs import Line, Logs, follow
@@ -50,6 +52,7 @@ class Api:
         self.watch_list = True
         self.faults = Faults()
         self.streams: set[Stream] = set()
+        self.inside = Inside(store)
         self.requests: Counter[str] = Counter()
         self._random = Random(seed)
         self._lists = Lists(store)
@@ -100,6 +103,8 @@ class Api:
             return await self._watch(request, ask, streaming)
         if ask.verb == "log":
             return await self._log(request, ask, streaming)
+        if ask.verb in INSIDE:
+            return await self.inside.serve(request, ask)
         response = await self._answer(request, ask)
         if streaming is not None:
             return await self._spoilt(request, response, streaming)

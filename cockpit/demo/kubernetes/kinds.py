@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 VERBS = ("create", "delete", "get", "list", "patch", "update", "watch")
+_SUB_VERBS = {"log": ["get"], "exec": ["create", "get"], "portforward": ["create", "get"]}
 Object = dict[str, Any]  # one Kubernetes object as decoded JSON
 
 
@@ -55,7 +56,7 @@ class Kind(msgspec.Struct, frozen=True):
                 "singularName": "",
                 "namespaced": self.namespaced,
                 "kind": kind,
-                "verbs": ["get"] if sub == "log" else ["get", "patch", "update"],
+                "verbs": _SUB_VERBS.get(sub, ["get", "patch", "update"]),
             }
             if kind == "Scale":
                 child |= {"group": "autoscaling", "version": "v1"}
@@ -69,7 +70,7 @@ PODS = Kind(
     "v1",
     short=("po",),
     categories=("all",),
-    subresources={"log": "Pod"},
+    subresources={"log": "Pod", "exec": "PodExecOptions", "portforward": "PodPortForwardOptions"},
     fields={
         "spec.nodeName": "spec.nodeName",
         "spec.restartPolicy": "spec.restartPolicy",

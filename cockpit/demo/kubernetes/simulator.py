@@ -187,6 +187,7 @@ async def simulator(
     finally:
         api.drop_streams()
         await runner.cleanup()
+        api.inside.close()
         for life in lives:
             life.cancel()
         await asyncio.gather(*lives, return_exceptions=True)
