@@ -6,7 +6,7 @@ from cockpit.config.settings import Settings
 from cockpit.feeds.feed import Feed
 from cockpit.pods.actions.catalogue import actions, target
 from cockpit.pods.api.connection import Cluster
-from cockpit.pods.kinds.pod.columns import SOURCE
+from cockpit.pods.kinds.columns import SOURCE
 from cockpit.pods.kinds.pod.kind import PODS
 from cockpit.pods.kinds.pod.row import Pod
 from cockpit.pods.moments import moments

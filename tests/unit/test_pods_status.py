@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cockpit.listing.cells import row
 from cockpit.model.tone import Tone
 from cockpit.model.units import human_duration
-from cockpit.pods.kinds.pod.columns import COLUMNS, age_text, ready_text, restarts_text, tone
+from cockpit.pods.kinds.columns import age_text
+from cockpit.pods.kinds.pod.columns import COLUMNS, ready_text, restarts_text, tone
 from cockpit.pods.kinds.pod.decode import decode
 from cockpit.pods.kinds.pod.report import report
 from cockpit.pods.kinds.pod.row import Pod
@@ -122,4 +124,53 @@ def test_every_column_sorts_all_pods() -> None:
 def test_columns_are_kubectls() -> None:
     narrow = [column.title for column in COLUMNS if not column.wide]
     assert narrow == ["NAMESPACE", "NAME", "READY", "STATUS", "RESTARTS", "AGE"]
-    assert [column.title for column in COLUMNS if column.wide] == ["IP", "NODE"]
+    wide = [column.title for column in COLUMNS if column.wide]
+    assert wide[:4] == ["IP", "NODE", "NOMINATED NODE", "READINESS GATES"]
+    assert wide[4:] == ["CPU", "MEM", "%CPU/R", "%CPU/L", "%MEM/R", "%MEM/L"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "cells"),
+    [
+        # TestPrintPodwide
+        (
+            {"nodeName": "test1", "readinessGates": [{"conditionType": "condition1"}, {"conditionType": "condition2"}]},
+            {
+                "podIP": "1.1.1.1",
+                "nominatedNodeName": "node1",
+                "conditions": [
+                    {"type": "condition1", "status": "False"},
+                    {"type": "condition2", "status": "True"},
+                ],
+            },
+            ["1.1.1.1", "test1", "node1", "1/2"],
+        ),
+        (
+            {"nodeName": "test1", "readinessGates": [{"conditionType": "condition1"}, {"conditionType": "condition3"}]},
+            {"podIP": "1.1.1.1", "conditions": [{"type": "condition1", "status": "True"}]},
+            ["1.1.1.1", "test1", "<none>", "1/2"],
+        ),
+        ({}, {}, ["<none>", "<none>", "<none>", "<none>"]),
+    ],
+)
+def test_wide_columns_as_kubectl_prints_them(spec: dict[str, Any], status: dict[str, Any], cells: list[str]) -> None:
+    found = pod({"spec": spec, "status": status})
+    assert [cell.text for cell in row([column for column in COLUMNS if column.wide][:4], found, NOW)] == cells
+
+
+def test_what_runs_side_by_side_is_summed_and_compared_with_what_is_used() -> None:
+    def asks(name: str, cpu: str, memory: str, **more: Any) -> dict[str, Any]:
+        amounts = {"cpu": cpu, "memory": memory}
+        return {"name": name, "resources": {"requests": amounts, "limits": {"memory": memory}}, **more}
+
+    spec = {
+        "containers": [asks("app", "100m", "128Mi"), asks("agent", "0.05", "1e6"), {"name": "free"}],
+        "initContainers": [asks("once", "4", "1Gi"), asks("mesh", "10m", "64Mi", restartPolicy="Always")],
+    }
+    found = pod({"spec": spec})
+    assert (found.cpu_request, found.cpu_limit) == (160, 0)
+    assert found.memory_request == found.memory_limit == (192 << 20) + 1_000_000
+    used = msgspec.structs.replace(found, cpu=80, memory=96 << 20)
+    shown = [cell.text for cell in row(COLUMNS[-6:], used, NOW)]
+    assert shown == ["80", "96", "50", "n/a", "49", "49"]
+    assert [cell.text for cell in row(COLUMNS[-6:], found, NOW)] == ["n/a"] * 6

@@ -38,15 +38,27 @@ class ListMetadata(Wire, frozen=True):
 
 
 class ObjectList(Wire, frozen=True):
-    """A page of a list; items are parsed one by one, so that no page lives as objects all at once."""
+    """A page of a list, or of a Table; items are parsed one by one, so that no page lives as objects all at once."""
 
     metadata: ListMetadata
-    items: list[Raw] | None
+    items: list[Raw] | None = None
+    rows: list[Raw] | None = None
 
 
 class WatchEvent(Wire, frozen=True):
     type: str
     object: Raw
+
+
+class Mark(Wire, frozen=True):
+    resource_version: str = ""
+    annotations: dict[str, str] | None = None
+
+
+class Marked(Wire, frozen=True):
+    """A bookmark of a watch."""
+
+    metadata: Mark = Mark()
 
 
 class Status(Wire, frozen=True):
@@ -97,10 +109,27 @@ class ContainerStatus(Wire, frozen=True):
     last_state: ContainerState | None = None
 
 
+class Amounts(Wire, frozen=True):
+    """Quantities (kinds/quantity.py); the server writes them as strings, and reads numbers too."""
+
+    cpu: str | int | float | None = None
+    memory: str | int | float | None = None
+
+
+class Resources(Wire, frozen=True):
+    requests: Amounts | None = None
+    limits: Amounts | None = None
+
+
 class Container(Wire, frozen=True):
     name: str = ""
     image: str | None = None
     restart_policy: str | None = None
+    resources: Resources | None = None
+
+
+class ReadinessGate(Wire, frozen=True):
+    condition_type: str = ""
 
 
 class Condition(Wire, frozen=True):
@@ -112,8 +141,10 @@ class Condition(Wire, frozen=True):
 
 class PodSpec(Wire, frozen=True):
     node_name: str | None = None
+    restart_policy: str | None = None
     containers: tuple[Container, ...] | None = None
     init_containers: tuple[Container, ...] | None = None
+    readiness_gates: tuple[ReadinessGate, ...] | None = None
 
 
 class PodStatus(Wire, frozen=True):
@@ -121,6 +152,7 @@ class PodStatus(Wire, frozen=True):
     reason: str | None = None
     message: str | None = None
     pod_ip: str | None = field(name="podIP", default=None)
+    nominated_node_name: str | None = None
     conditions: tuple[Condition, ...] | None = None
     container_statuses: tuple[ContainerStatus, ...] | None = None
     init_container_statuses: tuple[ContainerStatus, ...] | None = None

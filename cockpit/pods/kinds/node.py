@@ -12,6 +12,7 @@ from cockpit.pods.kinds.object import Object
 from cockpit.pods.kinds.quantity import bytes_of, millicores_of
 from cockpit.pods.kinds.reading import Served, or_none, reader
 from cockpit.pods.kinds.report import ObjectReport, common
+from cockpit.pods.kinds.used import CPU, MEMORY, share
 
 _ROLE, _OLD_ROLE = "node-role.kubernetes.io/", "kubernetes.io/role"
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
@@ -66,6 +67,10 @@ class Node(Object, frozen=True, gc=False):
     cpu_millicores: int
     """For pods: allocatable."""
     memory_bytes: int
+    cpu: int = -1
+    """Millicores that it uses now; -1: not known."""
+    memory: int = -1
+    """Bytes."""
 
 
 class NodeReport(ObjectReport, frozen=True, kw_only=True):
@@ -146,6 +151,10 @@ NODES: Kind[Node] = Kind(
         words("OS-IMAGE", 20, lambda r: r.os_image or UNKNOWN, wide=True, least=8),
         words("KERNEL-VERSION", 14, lambda r: r.kernel or UNKNOWN, wide=True, least=8),
         words("CONTAINER-RUNTIME", 17, lambda r: r.runtime or UNKNOWN, wide=True, least=8),
+        CPU,
+        MEMORY,
+        share("%CPU", lambda r: r.cpu, lambda r: r.cpu_millicores, hard=True),
+        share("%MEM", lambda r: r.memory, lambda r: r.memory_bytes, hard=True),
     ),
     tone=tone,
     report=_report,

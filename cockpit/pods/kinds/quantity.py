@@ -38,20 +38,20 @@ def parse(text: str) -> Fraction:
 
 
 @lru_cache(maxsize=4096)
-def millicores_of(text: str) -> int:
+def millicores_of(text: str | int | float) -> int:
     """Thousandths of a core, rounded up as Quantity.MilliValue does; 0 for what is no quantity."""
     return _up(text, 1000)
 
 
 @lru_cache(maxsize=4096)
-def bytes_of(text: str) -> int:
+def bytes_of(text: str | int | float) -> int:
     """Bytes, rounded up as Quantity.Value does; 0 for what is no quantity."""
     return _up(text, 1)
 
 
-def _up(text: str, times: int) -> int:
+def _up(text: str | int | float, times: int) -> int:
     try:
-        value = parse(text) * times
+        value = parse(str(text)) * times
     except BadQuantity:
         return 0
     # Away from zero, as Go's ScaledValue rounds.

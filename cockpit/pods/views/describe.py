@@ -9,7 +9,7 @@ from cockpit.model.units import human_duration
 from cockpit.pods.api.connection import Cluster, Connection
 from cockpit.pods.api.paths import collection_path
 from cockpit.pods.api.wire import ContainerState, ContainerStatus, Event, EventList, PodObject
-from cockpit.pods.kinds.pod.columns import NONE, UNKNOWN
+from cockpit.pods.kinds.columns import NONE, UNKNOWN
 from cockpit.pods.kinds.pod.row import Pod
 from cockpit.pods.kinds.pod.status import NO_SPEC, NO_STATUS, printed, unix_seconds
 from cockpit.pods.logs.read import read_pod

@@ -17,7 +17,8 @@ from cockpit.config.settings import PodsSource, Settings
 from cockpit.demo.kubernetes.faults import Fault, FaultKind
 from cockpit.demo.kubernetes.simulator import Simulator, simulator
 from cockpit.model import health
-from cockpit.pods.kinds.pod.columns import age_text, ready_text, restarts_text
+from cockpit.pods.kinds.columns import age_text
+from cockpit.pods.kinds.pod.columns import ready_text, restarts_text
 from cockpit.pods.kinds.pod.row import Pod
 from cockpit.pods.watch import reflector
 from cockpit.session.pane import Pane

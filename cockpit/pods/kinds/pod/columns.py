@@ -1,4 +1,4 @@
-"""The pods table: kubectl's columns with kubectl's texts."""
+"""The pods table: kubectl's columns with kubectl's texts, and what the pods use (k9s' names of those columns)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 from cockpit.listing.cells import Cell, Column
 from cockpit.model.tone import GLYPHS, Tone
 from cockpit.model.units import human_duration
+from cockpit.pods.kinds.columns import AGE, NAME, NAMESPACE, NONE, RANKS, words
 from cockpit.pods.kinds.pod.row import Pod
+from cockpit.pods.kinds.used import CPU, CPU_OF_LIMIT, CPU_OF_REQUEST, MEMORY, MEMORY_OF_LIMIT, MEMORY_OF_REQUEST
 
-NONE, UNKNOWN = "<none>", "<unknown>"
 _ON_THE_WAY = re.compile(r"Pending|ContainerCreating|PodInitializing|SchedulingGated|Terminating|Init:\d+/\d+")
 _ENDED_WELL = frozenset(("Completed", "Succeeded", "ExitCode:0"))
-_RANKS = {Tone.BAD: 0, Tone.WARN: 1, Tone.BUSY: 2, Tone.GOOD: 3, Tone.MUTED: 4}
 
 
 def ready_text(pod: Pod) -> str:
@@ -25,11 +25,6 @@ def restarts_text(pod: Pod, now: float) -> str:
     if not pod.restarts or pod.restarted is None:
         return str(pod.restarts)
     return f"{pod.restarts} ({human_duration(now - pod.restarted)} ago)"
-
-
-def age_text(pod: Pod, now: float) -> str:
-    """ "4d2h" or "<unknown>"."""
-    return UNKNOWN if pod.created is None else human_duration(now - pod.created)
 
 
 def tone(pod: Pod) -> Tone:
@@ -58,33 +53,21 @@ def _restarts(pod: Pod, now: float) -> Cell:
     return Cell(restarts_text(pod, now), Tone.WARN if recent and pod.restarts else Tone.NORMAL)
 
 
-SOURCE: Column[Pod] = Column(
-    "source", "SOURCE", 8, lambda p, _: Cell(p.source, Tone.MUTED), lambda p: (p.source, p.namespace, p.name), least=5
-)
 COLUMNS: tuple[Column[Pod], ...] = (
-    Column("namespace", "NAMESPACE", 12, lambda p, _: Cell(p.namespace), lambda p: (p.namespace, p.name), least=8),
-    Column(
-        "name",
-        "NAME",
-        32,
-        lambda p, _: Cell(p.name),
-        lambda p: (p.name, p.namespace),
-        least=16,
-        elide="middle",
-        frozen=True,
-    ),
+    NAMESPACE,
+    NAME,
     Column("ready", "READY", 5, _ready, lambda p: (p.ready - p.total, p.total)),
-    Column("status", "STATUS", 18, _status, lambda p: (_RANKS[tone(p)], p.status, p.namespace, p.name)),
+    Column("status", "STATUS", 18, _status, lambda p: (RANKS[tone(p)], p.status, p.namespace, p.name)),
     Column("restarts", "RESTARTS", 14, _restarts, lambda p: (p.restarts, p.restarted or 0.0), clock=True, least=12),
-    # By age, youngest first, as the text grows; unknown ages come last.
-    Column(
-        "age",
-        "AGE",
-        5,
-        lambda p, now: Cell(age_text(p, now)),
-        lambda p: -p.created if p.created is not None else float("inf"),
-        clock=True,
-    ),
+    AGE,
     Column("ip", "IP", 14, lambda p, _: Cell(p.ip or NONE), lambda p: p.ip, wide=True),
     Column("node", "NODE", 12, lambda p, _: Cell(p.node or NONE), lambda p: p.node, wide=True, least=8, elide="middle"),
+    words("NOMINATED NODE", 14, lambda p: p.nominated or NONE, wide=True, least=8),
+    words("READINESS GATES", 15, lambda p: p.gates or NONE, wide=True),
+    CPU,
+    MEMORY,
+    CPU_OF_REQUEST,
+    CPU_OF_LIMIT,
+    MEMORY_OF_REQUEST,
+    MEMORY_OF_LIMIT,
 )

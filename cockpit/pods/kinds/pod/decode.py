@@ -8,8 +8,9 @@ import msgspec
 
 from cockpit.model import errors
 from cockpit.pods.api.wire import PodObject
+from cockpit.pods.kinds.pod.resources import summed
 from cockpit.pods.kinds.pod.row import Pod
-from cockpit.pods.kinds.pod.status import NO_SPEC, NO_STATUS, printed, unix_seconds
+from cockpit.pods.kinds.pod.status import NO_SPEC, NO_STATUS, gates, printed, unix_seconds
 
 _decoder = msgspec.json.Decoder(PodObject)
 
@@ -24,6 +25,7 @@ def decode(source: str, data: bytes | msgspec.Raw) -> tuple[Pod, str]:
     if not meta.uid:
         raise errors.Malformed(f"a pod without uid: {meta.namespace}/{meta.name}")
     spec, status, seen = pod.spec or NO_SPEC, pod.status or NO_STATUS, printed(pod)
+    amounts = summed(spec)
     owner = next((o for o in meta.owner_references or () if o.controller), None)
     row = Pod(
         key=f"{source}/{meta.uid}",
@@ -41,5 +43,11 @@ def decode(source: str, data: bytes | msgspec.Raw) -> tuple[Pod, str]:
         ip=status.pod_ip or "",
         owner_kind=intern(owner.kind) if owner else "",
         owner=intern(owner.name) if owner else "",
+        nominated=intern(status.nominated_node_name) if status.nominated_node_name else "",
+        gates=gates(spec, status),
+        cpu_request=amounts.cpu_request,
+        cpu_limit=amounts.cpu_limit,
+        memory_request=amounts.memory_request,
+        memory_limit=amounts.memory_limit,
     )
     return row, meta.resource_version

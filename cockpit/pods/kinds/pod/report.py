@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from msgspec import Struct
 
-from cockpit.pods.kinds.pod.columns import age_text, ready_text, restarts_text
+from cockpit.pods.kinds.columns import age_text
+from cockpit.pods.kinds.pod.columns import ready_text, restarts_text
 from cockpit.pods.kinds.pod.row import Pod
+from cockpit.pods.kinds.report import rfc3339
 
 
 class PodReport(Struct, frozen=True):
@@ -43,10 +43,3 @@ def report(pod: Pod, now: float) -> PodReport:
         ip=pod.ip or None,
         created_at=rfc3339(pod.created),
     )
-
-
-def rfc3339(unix_seconds: float | None) -> str | None:
-    """ "2026-01-31T12:00:00Z", as Kubernetes writes it."""
-    if unix_seconds is None:
-        return None
-    return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

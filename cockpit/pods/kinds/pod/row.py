@@ -6,7 +6,7 @@ from cockpit.pods.kinds.object import Object
 
 
 class Pod(Object, frozen=True, gc=False):
-    """About 560 bytes; namespace, node, status and owner are interned."""
+    """About 650 bytes; namespace, node, status and owner are interned."""
 
     ready: int
     total: int
@@ -18,6 +18,20 @@ class Pod(Object, frozen=True, gc=False):
     phase: str
     node: str
     ip: str
+    nominated: str = ""
+    """The node that pods are evicted from for it."""
+    gates: str = ""
+    """ "1/2": readiness gates that are open; empty: it has none."""
+    cpu_request: int = 0
+    """Millicores, of its containers and sidecars; 0: none."""
+    cpu_limit: int = 0
+    memory_request: int = 0
+    """Bytes."""
+    memory_limit: int = 0
+    cpu: int = -1
+    """Millicores that it uses now; -1: not known."""
+    memory: int = -1
+    """Bytes."""
 
     @property
     def workload(self) -> str:

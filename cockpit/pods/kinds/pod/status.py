@@ -112,6 +112,15 @@ def printed(pod: PodObject) -> Printed:
     return Printed(ready, total, reason, restarts, restarted)
 
 
+def gates(spec: PodSpec, status: PodStatus) -> str:
+    """ "1/2": readiness gates whose condition is true, of all; empty where there is none."""
+    if not spec.readiness_gates:
+        return ""
+    conditions = status.conditions or ()
+    opened = sum(_is_true(gate.condition_type, conditions) for gate in spec.readiness_gates)
+    return f"{opened}/{len(spec.readiness_gates)}"
+
+
 def _end(ended: Terminated) -> str:
     return ended.reason or (f"Signal:{ended.signal}" if ended.signal else f"ExitCode:{ended.exit_code}")
 
