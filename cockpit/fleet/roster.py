@@ -15,9 +15,9 @@ from cockpit.fleet.inventories import Inventories
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.results.history import FOLDER, History
 from cockpit.fleet.results.recall import Recall
-from cockpit.fleet.shell.bridge import Lend
 from cockpit.fleet.trust.consent import Consent, Nobody
 from cockpit.model import errors
+from cockpit.tasks.terminal import Lend
 
 
 class Roster(Inventories):

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual import events
 
-from cockpit.fleet.shell.bridge import HELP, Escapes
 from cockpit.fleet.shell.emulator import Emulator
+from cockpit.tasks.terminal import HELP, Escapes
 from cockpit.tui.terminal.typed import typed
 
 SEQUENCES = st.sampled_from(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cockpit.fleet.engine.link import Ending
     from cockpit.fleet.machine import Machine
     from cockpit.fleet.roster import Roster
-    from cockpit.fleet.shell.bridge import Tty
+    from cockpit.tasks.terminal import Tty
 
 SIGNALLED = 128
 """Added to the number of the signal that ended the shell, as shells do."""
@@ -79,7 +79,7 @@ async def _one(roster: Roster, machine: Machine) -> int:
 
 @asynccontextmanager
 async def _lend() -> AsyncIterator[Tty]:
-    from cockpit.fleet.shell.bridge import Tty
+    from cockpit.tasks.terminal import Tty
 
     yield Tty()
 

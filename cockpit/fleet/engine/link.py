@@ -10,6 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from cockpit.model import errors
+from cockpit.tasks.terminal import Terminal
 
 HIGH_BYTES = 128 * 1024
 """Output that may wait for its reader; beyond it the other side is made to wait (SSH window, pipe)."""
@@ -154,15 +155,6 @@ class Channel:
         except TimeoutError:
             return False
         return True
-
-
-class Terminal(Struct, frozen=True):
-    """What a shell draws on."""
-
-    kind: str
-    """As $TERM has it."""
-    columns: int
-    rows: int
 
 
 class Running(Protocol):

@@ -6,9 +6,10 @@ import asyncio
 import signal
 from typing import cast
 
-from cockpit.fleet.engine.link import Channel, Terminal
+from cockpit.fleet.engine.link import Channel
 from cockpit.model import errors
 from cockpit.model.user import home, login_shell
+from cockpit.tasks.terminal import Terminal
 
 
 class LocalRunning(asyncio.SubprocessProtocol):

@@ -13,13 +13,14 @@ from msgspec.structs import replace
 
 from cockpit.fleet.engine.failures import LostBeforeExec, Unasked
 from cockpit.fleet.engine.gates import Adaptive, Pacer
-from cockpit.fleet.engine.link import Link, NoChannel, NotSent, Running, Terminal
+from cockpit.fleet.engine.link import Link, NoChannel, NotSent, Running
 from cockpit.fleet.engine.local import LocalLink
 from cockpit.fleet.engine.slot import CHANNELS, Made, Making, Slot, most_connections, spare
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.trust.consent import Consent, Nobody, OneAtATime
 from cockpit.fleet.trust.refused import HostKeyRefused, HostKeyUnknown
 from cockpit.model import errors
+from cockpit.tasks.terminal import Terminal
 
 if TYPE_CHECKING:
     from types import ModuleType

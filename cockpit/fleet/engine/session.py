@@ -7,8 +7,9 @@ from typing import Any
 
 import asyncssh
 
-from cockpit.fleet.engine.link import Channel, NoChannel, NotSent, Terminal
+from cockpit.fleet.engine.link import Channel, NoChannel, NotSent
 from cockpit.model import errors
+from cockpit.tasks.terminal import Terminal
 
 START_SECONDS = 10.0
 """For the other side to accept a command."""

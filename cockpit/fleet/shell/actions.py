@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from cockpit.fleet.engine.link import Ending
@@ -12,11 +9,12 @@ from cockpit.fleet.fold import fold
 from cockpit.fleet.host import Host
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.roster import Roster
-from cockpit.fleet.shell.bridge import LEFT, Lend, Tty, bridge
+from cockpit.fleet.shell.bridge import LEFT, bridge
 from cockpit.fleet.shell.shells import MOST, Shells
 from cockpit.model import errors
 from cockpit.model.user import home, login_shell
 from cockpit.tasks.action import Action, Job, Progress, Risk, Target
+from cockpit.tasks.terminal import Lend, Tty, run_here
 
 LANE = "shell"
 
@@ -115,37 +113,9 @@ def _job(
 
 
 async def _here(terminal: Tty) -> Ending:
-    """The user's login shell on this machine, with the terminal as its own while it runs."""
-    loop = asyncio.get_running_loop()
+    """The user's login shell on this machine."""
     shell = login_shell()
-    loop.add_signal_handler(signal.SIGINT, _nothing)  # a shell without job control leaves us in its group
     try:
-        child = await asyncio.create_subprocess_exec(
-            shell, "-l", stdin=terminal.input, stdout=terminal.output, stderr=terminal.output, cwd=home()
-        )
-        try:
-            status = await child.wait()
-        except asyncio.CancelledError:
-            child.send_signal(signal.SIGHUP)
-            raise
+        return Ending(status=await run_here(terminal, [shell, "-l"], home()))
     except OSError as error:
         raise errors.Refused(f"cannot run {shell}: {error.strerror}") from error
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
-        _take_back(terminal)
-    return Ending(status=status)
-
-
-def _nothing() -> None:
-    return None
-
-
-def _take_back(terminal: Tty) -> None:
-    """Be in the foreground again, whatever group the shell left there."""
-    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    try:
-        os.tcsetpgrp(terminal.input, os.getpgrp())
-    except OSError:
-        pass
-    finally:
-        signal.signal(signal.SIGTTOU, before)

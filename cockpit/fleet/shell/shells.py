@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Literal
 
-from cockpit.fleet.engine.link import Running, Terminal
+from cockpit.fleet.engine.link import Running
 from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.machine import Machine
 from cockpit.fleet.shell.emulator import TERM, Emulator
 from cockpit.model import errors
+from cockpit.tasks.terminal import Terminal
 
 MOST = 24
 """Shells at once: more cannot be read on a screen."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from textual.app import App, SuspendNotSupported
 
-from cockpit.fleet.shell.bridge import Tty
 from cockpit.model.errors import Refused
+from cockpit.tasks.terminal import Tty
 
 CLEAR = b"\x1b[H\x1b[2J"
 
@@ -23,5 +23,5 @@ async def lend(app: App[Any]) -> AsyncIterator[Tty]:
             os.write(1, CLEAR)
             yield Tty()
     except SuspendNotSupported as error:
-        raise Refused("this terminal cannot be given away; run: cockpit fleet shell HOST") from error
+        raise Refused("this terminal cannot be given away; run: cockpit fleet shell, or cockpit pods exec") from error
     app.refresh()

@@ -15,9 +15,9 @@ import pytest
 from cockpit.config.settings import Fleet, Host
 from cockpit.demo import hosts as demo
 from cockpit.demo.children import Child
-from cockpit.fleet.engine.link import Terminal
 from cockpit.fleet.results.outcome import Kill, Outcome
 from cockpit.fleet.roster import Roster
+from cockpit.tasks.terminal import Terminal
 
 
 @pytest.fixture(params=["bubblewrap", "none"])

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from cockpit.fleet.engine.link import Running, Terminal
+from cockpit.fleet.engine.link import Running
 from cockpit.fleet.engine.pool import Pool
 from cockpit.fleet.engine.remote import sent
 from cockpit.fleet.machine import Machine
+from cockpit.tasks.terminal import Terminal
 
 
 class Typist:
