@@ -21,6 +21,11 @@ def decode(source: str, data: bytes | msgspec.Raw) -> tuple[Pod, str]:
         pod = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise errors.Malformed(f"not a pod: {error}") from error
+    return row_of(source, pod)
+
+
+def row_of(source: str, pod: PodObject) -> tuple[Pod, str]:
+    """The row of a pod that has been read, and its resource version. Raises errors.Malformed."""
     meta = pod.metadata
     if not meta.uid:
         raise errors.Malformed(f"a pod without uid: {meta.namespace}/{meta.name}")
