@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from cockpit.model import clock, errors
-from cockpit.pods.api.connection import Cluster, Connection
+from cockpit.pods.api.connection import Cluster, Conflict, Connection, Forbidden
 from cockpit.tasks.action import CancelUnconfirmed, Progress, State
+
+if TYPE_CHECKING:
+    from cockpit.pods.api.access import Question
 
 LOOK_SECONDS = (0.25, 2.0)
 """Between two looks at first and at most."""
+AT_ONCE = 8
+"""Requests under way at the same time, of all targets of a task."""
+ATTEMPTS = 5
+"""Of a request that the server refused for the moment (429), or because somebody else wrote first (409)."""
+
+X = TypeVar("X")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,112 +36,198 @@ class Seen:
     text: str
 
 
-class Effect(Protocol):
+class Effect(ABC):
     """One change of one object."""
 
-    @property
-    def source(self) -> str: ...
+    source: str
+    name: str
+    """The target's name."""
+    note: str = ""
+    """What `prepare` found out that the user should know."""
+    accepted: ClassVar[str] = "accepted; watching what becomes of it"
+    anew_on_conflict: ClassVar[bool] = False
+    """A 409 only says that another writer was quicker: `prepare` reads anew and decides again."""
 
-    @property
-    def name(self) -> str:
-        """The target's name."""
-
+    @abstractmethod
     async def prepare(self, connection: Connection) -> None:
         """Read what is needed to send it; nothing has happened yet. Raises `model.errors`."""
 
+    @abstractmethod
     async def send(self, connection: Connection) -> float:
         """Send it; the seconds until it should have happened. Raises `model.errors`."""
 
+    @abstractmethod
     async def look(self, connection: Connection) -> Seen:
         """Look what has become of it. Raises errors.Refused when it will not happen any more."""
 
+    @property
+    def question(self) -> Question | None:
+        """What access it needs, as the server is asked for it."""
+        return None
 
-class _Underway:
-    def __init__(self, effect: Effect) -> None:
+    @property
+    def left(self) -> str:
+        """What goes on when nobody watches any more; empty: nothing."""
+        return "it goes on"
+
+
+class _Run:
+    """One effect from its first request to its end."""
+
+    def __init__(self, effect: Effect, progress: Progress, gate: asyncio.Semaphore) -> None:
         self.effect = effect
-        self.allowed_seconds = 0.0
-        self.deadline = 0.0
         self.seen = Seen(0, 1, False, "")
-        self.unread: errors.SourceError | None = None
+        self.is_sent = False
+        self._progress, self._gate = progress, gate
 
-    async def look(self, connection: Connection) -> bool:
-        """Whether it is over. Raises `model.errors` when it ended badly."""
+    async def through(self, connection: Connection, on_look: Callable[[Seen], None]) -> None:
+        """Raises `model.errors` when it ended badly."""
+        allowed_seconds = await self._sent(connection)
+        deadline = clock.steady() + allowed_seconds
+        self._say(self.effect.accepted)
+        pause, most = LOOK_SECONDS
+        while True:
+            before, unread = self.seen.text, await self._look(connection)
+            if self.seen.text != before:
+                self._say(self.seen.text)
+            on_look(self.seen)
+            if self.seen.whole:
+                return
+            if clock.steady() >= deadline:
+                raise self._late(unread, allowed_seconds)
+            await asyncio.sleep(min(pause, max(0.0, deadline - clock.steady())))
+            pause = min(most, pause * 1.5)
+
+    async def _sent(self, connection: Connection) -> float:
+        for attempt in range(1, ATTEMPTS + 1):
+            await self._patiently(lambda: self.effect.prepare(connection))
+            if self.effect.note:
+                self._say(self.effect.note)
+            try:
+                return await self._patiently(lambda: self._send(connection))
+            except Conflict as error:
+                self.is_sent = False
+                if not self.effect.anew_on_conflict:
+                    raise
+                if attempt == ATTEMPTS:
+                    raise Conflict(f"{self.effect.name}: others write to it all the time: {error}") from error
+        raise AssertionError("unreachable")
+
+    async def _send(self, connection: Connection) -> float:
+        self.is_sent = True
         try:
-            self.seen = await self.effect.look(connection)
-            self.unread = None
+            return await self.effect.send(connection)
+        except errors.UnknownOutcome:
+            raise
+        except errors.SourceError:
+            self.is_sent = False
+            raise
+
+    async def _patiently(self, request: Callable[[], Awaitable[X]]) -> X:
+        """Told to wait, it waits: 429 says that nothing was done."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                async with self._gate:
+                    return await request()
+            except errors.RateLimited as error:
+                if attempt == ATTEMPTS:
+                    raise
+                self._say(f"{error}; waiting")
+                await asyncio.sleep(error.retry_after_seconds)
+        raise AssertionError("unreachable")
+
+    async def _look(self, connection: Connection) -> errors.SourceError | None:
+        """The error that kept it from being seen."""
+        try:
+            async with self._gate:
+                self.seen = await self.effect.look(connection)
         except errors.Denied as error:
             raise errors.UnknownOutcome(f"accepted, but what became of it cannot be read: {error}") from error
         except (errors.Unreachable, errors.RateLimited, errors.Malformed) as error:
-            self.unread = error
-        if self.seen.whole:
-            return True
-        if clock.steady() < self.deadline:
-            return False
-        if self.unread is not None:
-            raise errors.UnknownOutcome(f"accepted, but then the cluster could not be read: {self.unread}")
-        raise errors.Refused(f"accepted, but not done after {self.allowed_seconds:.0f} s: {self.seen.text}; it goes on")
+            return error
+        return None
+
+    def _late(self, unread: errors.SourceError | None, allowed_seconds: float) -> errors.SourceError:
+        if unread is not None:
+            return errors.UnknownOutcome(f"accepted, but then the cluster could not be read: {unread}")
+        left = f"; {self.effect.left}" if self.effect.left else ""
+        return errors.Refused(f"accepted, but not done after {allowed_seconds:.0f} s: {self.seen.text}{left}")
+
+    def _say(self, line: str) -> None:
+        self._progress.say(line, target=self.effect.name)
 
 
-async def carry_out(clusters: Mapping[str, Cluster], effects: Sequence[Effect], progress: Progress) -> None:
-    """Send all, then watch all. Of several each gets an outcome; the failure of a single one is raised."""
-    alone = len(effects) == 1
-    underway: dict[str, _Underway] = {}
-    done = [0]
-
-    def ended(effect: Effect, error: errors.SourceError | None) -> None:
-        underway.pop(effect.name, None)
-        done[0] += 1
-        if alone:
-            if error is not None:
-                raise error
-            return
-        if error is None:
-            progress.outcome(effect.name, State.SUCCEEDED)
-            return
-        state = State.UNKNOWN if isinstance(error, errors.UnknownOutcome) else State.FAILED
-        progress.outcome(effect.name, state, str(error))
-
+async def carry_out(
+    clusters: Mapping[str, Cluster],
+    effects: Sequence[Effect],
+    progress: Progress,
+    refused: Callable[[Effect, Forbidden], None] | None = None,
+) -> None:
+    """Send and watch all, few requests at a time. Of several each gets an outcome; the failure of a single one is
+    raised. `refused` is told which effect the server forbade."""
+    gate = asyncio.Semaphore(AT_ONCE)
+    runs = [_Run(effect, progress, gate) for effect in effects]
+    open_ = dict.fromkeys(range(len(runs)))
     async with AsyncExitStack() as stack:
-        connections: dict[str, Connection] = {}
-        try:
-            for effect in effects:
+        connections: dict[str, Connection | errors.SourceError] = {}
+        for effect in effects:
+            if effect.source not in connections:
                 try:
-                    if effect.source not in connections:
-                        connected = clusters[effect.source].connected()
-                        connections[effect.source] = await stack.enter_async_context(connected)
-                    await effect.prepare(connections[effect.source])
-                    item = underway[effect.name] = _Underway(effect)
-                    item.allowed_seconds = await effect.send(connections[effect.source])
+                    connected = clusters[effect.source].connected()
+                    connections[effect.source] = await stack.enter_async_context(connected)
                 except errors.SourceError as error:
-                    ended(effect, error)
-                else:
-                    item.deadline = clock.steady() + item.allowed_seconds
-                    progress.say("accepted; watching what becomes of it", target=effect.name)
-            pause, most = LOOK_SECONDS
-            while underway:
-                for item in tuple(underway.values()):
-                    before = item.seen.text
-                    try:
-                        over = await item.look(connections[item.effect.source])
-                    except errors.SourceError as error:
-                        ended(item.effect, error)
-                        continue
-                    if item.seen.text != before:
-                        progress.say(item.seen.text, target=item.effect.name)
-                    if over:
-                        ended(item.effect, None)
-                if alone:
-                    progress.step(item.seen.done, item.seen.total)
-                else:
-                    progress.step(done[0], len(effects))
-                if underway:
-                    await asyncio.sleep(pause)
-                    pause = min(most, pause * 1.5)
-        except asyncio.CancelledError:
-            if not underway:
+                    connections[effect.source] = error
+
+        async def one(number: int) -> None:
+            run, connection = runs[number], connections[runs[number].effect.source]
+            if isinstance(connection, errors.SourceError):
+                raise connection
+            try:
+                await run.through(connection, on_look)
+            except Forbidden as error:
+                if refused is not None:
+                    refused(run.effect, error)
                 raise
-            names = ", ".join(underway)
-            for name in underway:
-                if not alone:
-                    progress.outcome(name, State.UNKNOWN, "sent before the cancel, not watched to its end")
-            raise CancelUnconfirmed(f"it had been sent for {names} and goes on there") from None
+            del open_[number]
+
+        def on_look(seen: Seen) -> None:
+            if len(runs) == 1:
+                progress.step(seen.done, seen.total)
+
+        async def of_many(number: int) -> None:
+            name = runs[number].effect.name
+            try:
+                await one(number)
+            except errors.SourceError as error:
+                open_.pop(number, None)
+                state = State.UNKNOWN if isinstance(error, errors.UnknownOutcome) else State.FAILED
+                progress.outcome(name, state, str(error))
+            else:
+                progress.outcome(name, State.SUCCEEDED)
+            progress.step(len(runs) - len(open_), len(runs))
+
+        try:
+            if len(runs) == 1:
+                await one(0)
+                return
+            progress.step(0, len(runs))
+            async with asyncio.TaskGroup() as group:
+                for number in range(len(runs)):
+                    group.create_task(of_many(number))
+        except asyncio.CancelledError:
+            left = [runs[number].effect for number in open_ if runs[number].is_sent and runs[number].effect.left]
+            if not left:
+                raise
+            for number in open_:
+                run = runs[number]
+                if len(runs) > 1 and run.is_sent:
+                    progress.outcome(run.effect.name, State.UNKNOWN, f"sent before the cancel; {run.effect.left}")
+                elif len(runs) > 1:
+                    progress.outcome(run.effect.name, State.CANCELLED, "nothing was sent")
+            raise CancelUnconfirmed(_still(left)) from None
+
+
+def _still(left: Sequence[Effect]) -> str:
+    if len(left) == 1:
+        return f"it had been sent for {left[0].name}: {left[0].left}"
+    return f"it had been sent for {len(left)} of them, which goes on there: {', '.join(effect.name for effect in left)}"

@@ -16,6 +16,7 @@ class Wire(Struct, frozen=True, gc=False, rename="camel"):
 class OwnerReference(Wire, frozen=True):
     kind: str = ""
     name: str = ""
+    uid: str = ""
     controller: bool | None = None
 
 
@@ -197,8 +198,13 @@ class UpdateStrategy(Wire, frozen=True):
     rolling_update: RollingUpdate | None = None
 
 
+class PodTemplate(Wire, frozen=True):
+    spec: PodSpec = PodSpec()
+
+
 class WorkloadSpec(Wire, frozen=True):
     replicas: int | None = None
+    template: PodTemplate = PodTemplate()
     paused: bool | None = None
     update_strategy: UpdateStrategy | None = None
 
