@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -13,6 +13,8 @@ from cockpit.listing.cells import Column
 from cockpit.listing.views import View
 from cockpit.model.changes import T
 from cockpit.model.moment import Moment
+from cockpit.model.tone import Tone
+from cockpit.pods.logs.view import LogView
 from cockpit.tasks.action import Action, Target
 
 
@@ -53,6 +55,43 @@ class Drill(Generic[T]):
         return self.id.rpartition(".")[2]
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A table that needs no row: all deployments. Its feed runs while the table is open, and only then."""
+
+    id: str
+    """"pods.deployments": the binding id, which has no key unless `[keys]` gives it one."""
+    title: str
+    names: tuple[str, ...]
+    """Words after `:`, the one to show first: "deployments", "deployment", "deploy"."""
+    open: Callable[[], Pane[Any]]
+    """A new pane whose feed has not been run yet. No I/O."""
+    commands: tuple[tuple[str, str, str], ...] = ()
+    """As those of a drill."""
+
+    @property
+    def name(self) -> str:
+        """The `name` of the panes it opens: "deployments"."""
+        return self.id.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Facet(Generic[T]):
+    """What the rows of a pane can be narrowed to one value of: their context, their namespace."""
+
+    name: str
+    """"namespace": the word after `:`."""
+    short: str
+    """"ns": the word in the title, and another one after `:`."""
+    value: Callable[[T], str]
+    known: Callable[[], Sequence[tuple[str, str]]]
+    """(value, a few words about it) of those there are. At once: nothing is asked of any source."""
+    sign: str = ""
+    """Before a value that follows an opening: `:deployments shop` and `:deployments @prod`."""
+    elsewhere: Callable[[str], Awaitable[Pane[Any]]] | None = None
+    """A pane for a value that is not among the known ones. Raises model.errors."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pane(Generic[T]):
     """One kind of item: where it comes from, how it looks, what can be done."""
@@ -76,6 +115,7 @@ class Pane(Generic[T]):
     actions: tuple[Action[T], ...] = ()
     views: tuple[View[T], ...] = ()
     drills: tuple[Drill[T], ...] = ()
+    logs: tuple[LogView[T], ...] = ()
     moments: Callable[[Iterable[T], float], Iterable[Moment]] = _no_moments
     """(items, since in Unix seconds) -> what happened to them since then."""
     pending: Callable[[T], bool] = _never
