@@ -1,4 +1,4 @@
-"""A pod as YAML, without what hides it (managedFields) and without what must not be on a screen (secrets)."""
+"""An object as YAML, without what hides it (managedFields) and without what must not be on a screen (secrets)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from cockpit.model import errors
 from cockpit.pods.api.connection import Cluster
-from cockpit.pods.api.paths import pod_path
-from cockpit.pods.kinds.pod.row import Pod
+from cockpit.pods.kinds.kind import AnyKind
+from cockpit.pods.kinds.object import Object
 
 MASK = "***"
 _SECRET = r"(?:passw|passphrase|secret|token|api_?-?key|private|credential|pwd|auth|dsn|cookie|salt|access_?-?key)"
@@ -23,43 +23,79 @@ _PRIVATE = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-async def yaml_lines(cluster: Cluster, pod: Pod) -> AsyncIterator[str]:
-    """The pod as it is now, in YAML."""
+async def read_object(cluster: Cluster, kind: AnyKind, row: Object) -> dict[str, Any]:
+    """The object as it is now, masked. Raises errors.NotFound when another one has its name."""
     async with cluster.connected() as connection:
-        body = await connection.body(pod_path(pod.namespace, pod.name))
-    for line in await asyncio.to_thread(_lines, body):
+        body = await connection.body(kind.path(row.namespace, row.name))
+    return await asyncio.to_thread(_read, body, kind, row)
+
+
+async def yaml_lines(cluster: Cluster, kind: AnyKind, row: Object) -> AsyncIterator[str]:
+    """The object as it is now, in YAML."""
+    found = await read_object(cluster, kind, row)
+    for line in await asyncio.to_thread(dumped, found):
         yield line
 
 
-def _lines(body: bytes) -> list[str]:
+def dumped(found: object) -> list[str]:
+    """Lines of YAML. Slow for what is large: call it in a thread."""
     import yaml
 
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(found, Dumper=dumper, sort_keys=False, allow_unicode=True, width=4096)
+    return text.splitlines()
+
+
+def _read(body: bytes, kind: AnyKind, row: Object) -> dict[str, Any]:
     try:
         found = json.loads(body)
     except ValueError as error:
-        raise errors.Malformed(f"not a pod: {error}") from error
+        raise errors.Malformed(f"not a {kind.kind}: {error}") from error
     if not isinstance(found, dict):
-        raise errors.Malformed("not a pod")
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    dumped: str = yaml.dump(masked(found), Dumper=dumper, sort_keys=False, allow_unicode=True, width=4096)
-    return dumped.splitlines()
+        raise errors.Malformed(f"not a {kind.kind}")
+    metadata = found.get("metadata")
+    uid = metadata.get("uid") if isinstance(metadata, dict) else None
+    if uid and uid != row.uid:
+        raise errors.NotFound(f"{row.source}: {kind.kind} {row.path} is gone; another one has its name")
+    found.setdefault("kind", kind.kind)
+    return masked(found)
 
 
-def masked(pod: dict[str, Any]) -> dict[str, Any]:
-    """The same pod with managedFields and the applied copy left out, and values that look like secrets replaced."""
-    metadata = pod.get("metadata")
+def masked(found: dict[str, Any]) -> dict[str, Any]:
+    """The same object without managedFields and the applied copy; what looks like a secret is replaced."""
+    metadata = found.get("metadata")
     if isinstance(metadata, dict):
         metadata.pop("managedFields", None)
         if isinstance(notes := metadata.get("annotations"), dict):
             notes.pop(_APPLIED, None)
-    spec = pod.get("spec")
-    if not isinstance(spec, dict):
-        return pod
-    for kind in ("containers", "initContainers", "ephemeralContainers"):
-        for container in spec.get(kind) or ():
-            if isinstance(container, dict):
-                _mask_container(container)
-    return pod
+    for field in ("data", "stringData", "binaryData"):
+        values = found.get(field)
+        if isinstance(values, dict) and found.get("kind") in ("Secret", "ConfigMap"):
+            found[field] = {name: _mask_value(found["kind"], str(name), value) for name, value in values.items()}
+    _mask_within(found)
+    return found
+
+
+def _mask_value(kind: str, name: str, value: object) -> object:
+    if kind == "Secret" or _NAME.search(name):
+        return MASK
+    return _mask_text(value) if isinstance(value, str) else value
+
+
+def _mask_within(found: object) -> None:
+    """Containers wherever they are: in a pod, in the template of a workload, in a custom resource."""
+    waiting: list[object] = [found]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            for kind in ("containers", "initContainers", "ephemeralContainers"):
+                containers = value.get(kind)
+                for container in containers if isinstance(containers, list) else ():
+                    if isinstance(container, dict):
+                        _mask_container(container)
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
 
 
 def _mask_container(container: dict[str, Any]) -> None:

@@ -11,8 +11,8 @@ from cockpit.pods.kinds.pod.kind import PODS
 from cockpit.pods.kinds.pod.row import Pod
 from cockpit.pods.moments import moments
 from cockpit.pods.views.catalogue import views
-from cockpit.pods.watch.adapter import ObjectsAdapter
 from cockpit.session.pane import Pane
+from cockpit.session.pods.objects import adapter, drills
 
 HINT = "add [[pods]] with name, kubeconfig and context to the config; to begin one: cockpit config init"
 
@@ -20,7 +20,7 @@ HINT = "add [[pods]] with name, kubeconfig and context to the config; to begin o
 def build(settings: Settings) -> Pane[Pod]:
     """No I/O: the kubeconfig is read when the feed starts."""
     clusters = {source.name: Cluster(source) for source in settings.pods}
-    adapters = [ObjectsAdapter(cluster, PODS) for cluster in clusters.values()]
+    adapters = [adapter(cluster, PODS) for cluster in clusters.values()]
     return Pane(
         name="pods",
         title="Pods",
@@ -33,6 +33,7 @@ def build(settings: Settings) -> Pane[Pod]:
         subject=lambda pod: pod.workload,
         actions=actions(clusters),
         views=views(clusters),
+        drills=drills(clusters, PODS),
         moments=moments,
         notes=lambda: [source.note for source in settings.pods if source.note],
         production=frozenset(source.name for source in settings.pods if source.production),
