@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,9 +30,20 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 """Between two reads of an ordinary answer. Streams state their own."""
+JSON = "application/json"
+TABLE = f"{JSON};as=Table;v=v1;g=meta.k8s.io,{JSON}"
+"""The server's own rows, with the metadata of each object; the objects themselves where it makes no Tables."""
 BODY_BYTES = 512 * 1024 * 1024
 """A page of a list at most: 500 objects of etcd's 1 MiB."""
+RETRY_SECONDS, RETRY_MOST_SECONDS = 10.0, 120.0
+"""After a 429 that does not say when, and however long it says."""
+TOO_LARGE = "Too large resource version"
+"""What an API server says that lags behind the one that gave the version (apiserver pkg/storage/errors.go)."""
 SAID_BYTES, SAID_CHARS = 65536, 300
+MESSAGE_BYTES = 4 * 1024 * 1024
+"""Of a websocket; servers send some 32 KB at a time."""
+CLOSE_SECONDS = 2.0
+"""For the other side to agree that a websocket ends."""
 
 X = TypeVar("X")
 
@@ -42,7 +53,7 @@ class Forbidden(errors.Denied):
 
 
 class Expired(errors.Refused):
-    """410: the resource version is too old; list again."""
+    """410, or a version that this server has not reached: list again."""
 
 
 class Conflict(errors.Refused):
@@ -64,6 +75,8 @@ class Cluster:
         self._users = 0
         self._opening = asyncio.Lock()
         self._credential: Credential | None = None
+        self.unstreamed: set[str] = set()
+        """Group versions whose server has said that it does not stream lists (WatchList)."""
 
     @property
     def name(self) -> str:
@@ -111,24 +124,28 @@ class Connection:
         for session in self._sessions:
             await session.close()
 
-    async def get(self, path: str, kind: type[X], query: Mapping[str, str] | None = None) -> X:
+    @property
+    def cluster(self) -> Cluster:
+        return self._cluster
+
+    async def get(self, path: str, kind: type[X], query: Mapping[str, str] | None = None, *, accept: str = JSON) -> X:
         """An object, decoded. Raises `model.errors`."""
-        body = await self.body(path, query)
+        body = await self.body(path, query, accept=accept)
         try:
             return msgspec.json.decode(body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise errors.Malformed(f"{self._cluster.name}: {path}: {error}") from error
 
-    async def body(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+    async def body(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> bytes:
         """A whole answer, at most BODY_BYTES."""
-        async with self.stream(path, query, read_seconds=ANSWER_SECONDS, compressed=True) as response:
+        async with self.stream(path, query, read_seconds=ANSWER_SECONDS, compressed=True, accept=accept) as response:
             with self._translated(sent=False):
                 body = await _at_most(response, BODY_BYTES)
         if len(body) > BODY_BYTES:
             raise errors.Malformed(f"{self._cluster.name}: {path}: more than {BODY_BYTES >> 20} MiB")
         return body
 
-    async def send(self, method: str, path: str, body: object, *, content_type: str = "application/json") -> bytes:
+    async def send(self, method: str, path: str, body: object, *, content_type: str = JSON) -> bytes:
         """An effect, on a TCP connection of its own: a kept one may be dead, and then aiohttp would send it twice.
 
         Raises UnknownOutcome when it may have happened; any other error of the tree says that it has not.
@@ -151,16 +168,23 @@ class Connection:
 
     @asynccontextmanager
     async def stream(
-        self, path: str, query: Mapping[str, str] | None, *, read_seconds: float | None, compressed: bool = False
+        self,
+        path: str,
+        query: Mapping[str, str] | None,
+        *,
+        read_seconds: float | None,
+        compressed: bool = False,
+        accept: str = JSON,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A streamed answer with status 200. Leaving ends the request; read it with `chunks`."""
-        headers = {"Accept-Encoding": "gzip" if compressed else "identity"}
+        headers = {"Accept-Encoding": "gzip" if compressed else "identity", "Accept": accept}
         for last in (False, True):
             access = self._access
             with self._translated(sent=False):
-                response = await self._request(
-                    self._sessions[-1], access, "GET", path, query, read_seconds, headers, None
-                )
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    response = await self._request(
+                        self._sessions[-1], access, "GET", path, query, read_seconds, headers, None
+                    )
             try:
                 if response.status == 401 and not last:
                     await self._refresh(access)
@@ -173,6 +197,49 @@ class Connection:
             finally:
                 response.close()
             return
+
+    @asynccontextmanager
+    async def websocket(
+        self, path: str, query: Sequence[tuple[str, str]], protocols: Sequence[str]
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A websocket of one of the protocols, on a TCP connection of its own. Leaving closes it; see `websocket.py`.
+
+        Raises `model.errors`, with what the server said: nothing has happened then.
+        """
+        for last in (False, True):
+            access, said = self._access, bytearray()
+            async with self._session(access, _keeps_refusal(self._http, said)) as session:
+                try:
+                    with self._translated(sent=False):
+                        async with asyncio.timeout(ANSWER_SECONDS):
+                            socket = await session.ws_connect(
+                                access.server + path,
+                                params=query,
+                                protocols=protocols,
+                                headers=self._headers(access),
+                                proxy=access.proxy,
+                                server_hostname=access.server_name,
+                                max_msg_size=MESSAGE_BYTES,
+                                timeout=self._http.ClientWSTimeout(ws_close=CLOSE_SECONDS),
+                            )
+                except errors.Unreachable as error:
+                    cause = error.__cause__
+                    if not isinstance(cause, self._http.WSServerHandshakeError):
+                        raise
+                    if cause.status == 401 and not last:
+                        await self._refresh(access)
+                        continue
+                    after = (cause.headers or {}).get("Retry-After", "")
+                    raise refusal(cause.status, bytes(said), where=self._cluster.name, retry_after=after) from cause
+                async with socket:
+                    yield socket
+                return
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Around reads and writes of a websocket: what goes wrong is one of `model.errors`."""
+        with self._translated(sent=False):
+            yield
 
     async def chunks(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
         """What arrives, as it arrives. Raises `model.errors`; ends when the server ends it properly."""
@@ -191,21 +258,25 @@ class Connection:
         headers: Mapping[str, str],
         data: bytes | None,
     ) -> aiohttp.ClientResponse:
-        own = {"Accept": "application/json", "User-Agent": "cockpit"}
-        if access.authorization:
-            own["Authorization"] = access.authorization
         options: dict[str, Any] = {"server_hostname": access.server_name} if access.server_name else {}
         return await session.request(
             method,
             access.server + path,
             params=query or {},
-            headers={**own, **headers},
+            headers={**self._headers(access), **headers},
             data=data,
             timeout=self._http.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=read_seconds),
             allow_redirects=False,
             proxy=access.proxy,
             **options,
         )
+
+    @staticmethod
+    def _headers(access: Access) -> dict[str, str]:
+        own = {"Accept": JSON, "User-Agent": "cockpit"}
+        if access.authorization:
+            own["Authorization"] = access.authorization
+        return own
 
     async def _refresh(self, refused: Access) -> None:
         """Log in again, once for all requests that were refused at the same time."""
@@ -218,7 +289,7 @@ class Connection:
                 self._sessions.append(self._session(fresh))
             self._access = fresh
 
-    def _session(self, access: Access) -> aiohttp.ClientSession:
+    def _session(self, access: Access, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
         """Without trust_env: a `default` line in ~/.netrc would clash with the token."""
         http = self._http
         tls = access.tls if access.tls is not None else True
@@ -228,6 +299,7 @@ class Connection:
             cookie_jar=http.DummyCookieJar(),
             trust_env=False,
             read_bufsize=2**18,
+            trace_configs=list(traces),
         )
         return session
 
@@ -264,6 +336,18 @@ class Connection:
             raise errors.Unreachable(f"{where}: {why}") from error
 
 
+def _keeps_refusal(http: ModuleType, said: bytearray) -> aiohttp.TraceConfig:
+    """aiohttp forgets the body of an answer that is no websocket; it says what was wrong."""
+
+    async def keep(_: object, __: object, params: aiohttp.TraceRequestEndParams) -> None:
+        if params.response.status != 101:
+            said.extend(await _at_most(params.response, SAID_BYTES))
+
+    trace: aiohttp.TraceConfig = http.TraceConfig()
+    trace.on_request_end.append(keep)
+    return trace
+
+
 def _keepalive_socket(address: tuple[Any, ...]) -> socket.socket:
     """A link that died without a word is noticed after a minute, even while a log is quiet (tcp(7), Linux)."""
     made = socket.socket(*address[:3])
@@ -294,8 +378,10 @@ def refusal(status: int, body: bytes, *, where: str, sent: bool = False, retry_a
             return Conflict(text)
         case 410:
             return Expired(text)
-        case 429:
-            seconds = float(retry_after) if retry_after.isdigit() else 10.0
+        case 504 if TOO_LARGE in said and not sent:
+            return Expired(text)
+        case 429 | 503 if status == 429 or (not sent and retry_after.isdigit()):
+            seconds = min(RETRY_MOST_SECONDS, float(retry_after)) if retry_after.isdigit() else RETRY_SECONDS
             return errors.RateLimited(f"{text}; told to wait {seconds:.0f} s", retry_after_seconds=seconds)
         case _ if status >= 500 and sent:
             return errors.UnknownOutcome(f"{where}: sent, but the server answered {status}: {said}")
