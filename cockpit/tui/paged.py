@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -53,6 +53,21 @@ class Page(Struct, frozen=True):
     """Offset of what comes below the page."""
     at_end: bool
     """There is nothing below it."""
+    begin: int = 0
+    """Offset of the first line there is."""
+
+
+class Paged(Protocol):
+    """What a view shows page by page. Offsets may be numbers of lines; they never change their meaning."""
+
+    async def page(self, at: Place, by: int, shape: Shape, *, end: bool) -> Page:
+        """The page that begins `by` rows below `at`, or the last one. Raises errors.SourceError."""
+
+    async def find(self, text: str, start: int, by: int) -> int | None:
+        """Offset of the line with the next place of a text at or after `start` (by=-1: before it), around the end."""
+
+    def close(self) -> None:
+        """It is not shown any more."""
 
 
 class PagedFile:

@@ -56,7 +56,7 @@ class HostOutputScreen(CellScreen[None]):
         self._names = names
         self._found, self._text = found, text
         self._files = Files()
-        self._views: dict[bool, FileView] = {}
+        self._views: dict[bool, FileView[PagedFile]] = {}
         """By whether it is of stderr."""
         self._head = ToneLine(classes="screen-head")
         self._state = ToneLine(classes="screen-head")
@@ -157,7 +157,7 @@ class HostOutputScreen(CellScreen[None]):
     # -- what is said ------------------------------------------------------------------------------
 
     @property
-    def _focused(self) -> FileView | None:
+    def _focused(self) -> FileView[PagedFile] | None:
         """The view that the keys go to."""
         return next((view for view in self._views.values() if view.has_focus), None) or self._views.get(
             False, self._views.get(True)

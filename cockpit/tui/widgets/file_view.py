@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import Generic, TypeVar
 
 from msgspec.structs import replace
 
 from cockpit.model import errors
 from cockpit.model.units import human_bytes
-from cockpit.tui.paged import Page, PagedFile, Place, Row, Shape
+from cockpit.tui.paged import Page, Paged, Place, Row, Shape
 from cockpit.tui.widgets.span_lines import SpanLines, Spans, cut, searched, styled
 
+F = TypeVar("F", bound=Paged)
 
-class FileView(SpanLines):
+
+class FileView(SpanLines, Generic[F]):
     """Tell it with `look` that the file may have grown. What is asked while a page is being read is asked together."""
 
-    def __init__(self, file: PagedFile, *, follow: bool = False, tone: str = "", id: str | None = None) -> None:
+    def __init__(self, file: F, *, follow: bool = False, tone: str = "", id: str | None = None) -> None:
         """`tone` is the style of all text, one of STYLES."""
         super().__init__(id=id)
         self.file = file
@@ -123,9 +126,9 @@ class FileView(SpanLines):
             self.draw([*rows, *[()] * (height - len(rows))], (0, 0))
             return
         rows = [self._spans(row) for row in page.rows[:height]]
-        share = page.after - page.top[0]
-        size = 0 if share >= page.size else max(1, height * share // page.size)
-        start = round(page.top[0] / max(1, page.size - share) * (height - size)) if size else 0
+        share, whole = page.after - page.top[0], page.size - page.begin
+        size = 0 if share >= whole else max(1, height * share // whole)
+        start = round((page.top[0] - page.begin) / max(1, whole - share) * (height - size)) if size else 0
         self.draw([*rows, *[()] * (height - len(rows))], (start, start + size))
 
     def _spans(self, row: Row) -> Spans:
