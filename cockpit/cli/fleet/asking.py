@@ -10,7 +10,7 @@ import termios
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cockpit.cli.fleet.say import complain, drawn
+from cockpit.cli.say import complain, drawn
 
 if TYPE_CHECKING:
     from cockpit.fleet.roster import Roster

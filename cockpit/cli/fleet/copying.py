@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from cockpit.cli.fleet.say import FAILED, INTERRUPTED, complain, drawn, refuse
+from cockpit.cli.say import FAILED, INTERRUPTED, complain, drawn, refuse
 
 if TYPE_CHECKING:
     from cockpit.config.settings import Settings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cockpit.cli.fleet import complete
-from cockpit.cli.fleet.say import refuse
+from cockpit.cli.say import refuse
 
 if TYPE_CHECKING:
     from cockpit.config.settings import SavedCommand, Settings

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from cockpit.cli.fleet import complete
-from cockpit.cli.fleet.hosts import csv_lines, json_lines, table
-from cockpit.cli.fleet.say import FAILED, INTERRUPTED, SOURCE, complain, refuse
+from cockpit.cli.fleet.hosts import csv_lines, json_lines
+from cockpit.cli.say import FAILED, INTERRUPTED, SOURCE, complain, refuse
+from cockpit.cli.table import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

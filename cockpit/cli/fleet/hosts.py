@@ -1,4 +1,4 @@
-"""Hosts and their figures on stdout: a table, JSON with a line a host, CSV."""
+"""Hosts and their figures on stdout: JSON with a line a host, CSV."""
 
 from __future__ import annotations
 
@@ -9,26 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cockpit.fleet.host import Host
-    from cockpit.listing.cells import Column
-
-
-def table(hosts: Sequence[Host], columns: Sequence[Column[Host]], now: float) -> Iterator[str]:
-    """Lines, the titles first. Safe for a terminal."""
-    from rich.cells import cell_len
-
-    from cockpit.listing.cells import row
-
-    lines = [tuple(column.title for column in columns)]
-    for host in hosts:
-        cells = row(columns, host, now)
-        lines.append(tuple(f"{cell.glyph} {cell.text}" if cell.glyph else cell.text for cell in cells))
-    widths = [max(cell_len(line[place]) for line in lines) for place in range(len(columns))]
-    for line in lines:
-        parts = []
-        for text, width, column in zip(line, widths, columns, strict=True):
-            gap = " " * (width - cell_len(text))
-            parts.append(gap + text if column.align == "right" else text + gap)
-        yield "  ".join(parts).rstrip()
 
 
 def json_lines(hosts: Sequence[Host], now: float) -> Iterator[str]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from cockpit.cli.fleet import complete
-from cockpit.cli.fleet.hosts import json_lines, table
-from cockpit.cli.fleet.say import SOURCE, complain, drawn, refuse
+from cockpit.cli.fleet.hosts import json_lines
+from cockpit.cli.say import SOURCE, complain, drawn, refuse
+from cockpit.cli.table import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 from msgspec import Struct
 
-from cockpit.cli.fleet.say import FAILED, INTERRUPTED, complain, drawn, refuse
+from cockpit.cli.say import FAILED, INTERRUPTED, complain, drawn, refuse
 from cockpit.tasks.action import Risk, State
 
 if TYPE_CHECKING:

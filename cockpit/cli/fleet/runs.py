@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cockpit.cli.fleet import complete
-from cockpit.cli.fleet.say import FAILED, complain, drawn, refuse
+from cockpit.cli.say import FAILED, complain, drawn, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,7 +11,7 @@ import click
 
 from cockpit.cli.fleet import complete
 from cockpit.cli.fleet.agreed import agreed
-from cockpit.cli.fleet.say import FAILED, INTERRUPTED, complain, refuse
+from cockpit.cli.say import FAILED, INTERRUPTED, complain, refuse
 from cockpit.cli.terminal import demand_terminal
 
 if TYPE_CHECKING:

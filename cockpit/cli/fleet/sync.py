@@ -8,7 +8,7 @@ import click
 
 from cockpit.cli.fleet import complete
 from cockpit.cli.fleet.copying import Copying, consent, options
-from cockpit.cli.fleet.say import refuse
+from cockpit.cli.say import refuse
 
 
 @click.command("sync")

@@ -9,7 +9,7 @@ import click
 
 from cockpit.cli.fleet import complete
 from cockpit.cli.fleet.agreed import agreed
-from cockpit.cli.fleet.say import FAILED, complain, drawn, refuse
+from cockpit.cli.say import FAILED, complain, drawn, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

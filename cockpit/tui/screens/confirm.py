@@ -14,6 +14,7 @@ from textual.widgets import Button, Input, Static
 from cockpit.model.printable import printable
 from cockpit.model.tone import GLYPHS, Tone
 from cockpit.tasks.action import Job, Risk
+from cockpit.tasks.consent import demanded
 from cockpit.tui.screens.sure import refusal
 from cockpit.tui.terminal.compositor import CellModalScreen
 
@@ -22,13 +23,6 @@ _WORDS = {
     Risk.DISRUPTIVE: ("Disruptive", "It interrupts work that comes back by itself."),
     Risk.DESTRUCTIVE: ("Destructive", "What it removes does not come back by itself."),
 }
-
-
-def demanded(job: Job) -> str:
-    """What must be typed before it runs: the one target's name, or the count. Empty outside production."""
-    if not any(target.production for target in job.targets):
-        return ""
-    return job.targets[0].name if len(job.targets) == 1 else str(len(job.targets))
 
 
 def asks(job: Job) -> bool:

@@ -1,4 +1,4 @@
-"""What the fleet's commands print, and how they end."""
+"""What the commands print, and how they end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 FAILED, USAGE, SOURCE, INTERRUPTED = 1, 2, 3, 130
-"""Exit codes: some host did not succeed; bad usage; an inventory could not be read; interrupted."""
+"""Exit codes: some target did not succeed; bad usage; a source could not be read; interrupted."""
 
 
 def drawn(line: str, *, terminal: bool | None = None) -> str:
