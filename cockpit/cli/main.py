@@ -29,7 +29,7 @@ SUBCOMMANDS = {
     "demo": "Try it: real services on loopback, no configuration, no root.",
     "doctor": "Try every configured source: ok, or the cause and the mend.",
     "fleet": "List the hosts, or run a command on many of them.",
-    "pods": "Act on pods: run a command in one, forward its ports.",
+    "pods": "See pods and all else in a cluster, and act on it.",
     "schema": "Print the JSON Schema of a format.",
     "serve": "Run the CI server: webhooks in, runs out.",
     "tasks": "What was done, by whom, on what: the journal.",
