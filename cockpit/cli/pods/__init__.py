@@ -7,6 +7,7 @@ import click
 from cockpit.cli.lazy import LazyGroup
 
 SUBCOMMANDS = {
+    "logs": "What containers say, followed without a line lost.",
     "list": "The pods, or the objects of any kind.",
     "describe": "How an object is, and what happened to it.",
     "yaml": "An object as the server has it.",

@@ -18,15 +18,15 @@ from msgspec import Struct
 
 from cockpit.model import clock, errors
 from cockpit.pods.api.connection import Connection
-from cockpit.pods.api.paths import pod_path
 from cockpit.pods.api.wire import ContainerStatus, PodObject
 from cockpit.pods.kinds.pod.status import NO_SPEC, NO_STATUS
 from cockpit.pods.logs import stamp
 from cockpit.pods.logs.interleave import Interleave
+from cockpit.pods.logs.request import log_path, past_query
 from cockpit.pods.logs.seen import Seen
-from cockpit.pods.logs.source import Everything, LogQuery, Past, Since, Tail
+from cockpit.pods.logs.source import Everything, LogQuery, OnePod, Past
 from cockpit.pods.logs.split import Lines, Splitter
-from cockpit.pods.logs.stream import GOES_ON, State, Stream
+from cockpit.pods.logs.stream import GOES_ON, MORE, State, Stream
 
 SILENT_SECONDS = 150.0
 """A log that was quiet for so long is asked for again, without loss: the connection may be half open."""
@@ -107,7 +107,7 @@ class ContainerLog:
         """`began`: as the container is now."""
         self._connection, self._pod, self._stream, self._query = connection, pod, stream, query
         self._out, self._slots = out, slots
-        self._path = f"{pod_path(stream.namespace, stream.pod)}/log"
+        self._path = log_path(OnePod(stream.source, stream.namespace, stream.pod))
         self._seen = Seen()
         self._splitter = Splitter()
         self._past: Past = query.past
@@ -276,13 +276,7 @@ class ContainerLog:
     def _from(self) -> dict[str, str]:
         if self._seen.since is not None:
             return {"sinceTime": self._seen.since}
-        match self._past:
-            case Tail(lines=lines):
-                return {"tailLines": str(lines)}
-            case Since(seconds=seconds):
-                return {"sinceSeconds": str(max(1, seconds + int(clock.steady() - self._began)))}
-            case _:
-                return {}
+        return past_query(self._past, later_seconds=int(clock.steady() - self._began))
 
     async def _put(self, found: Lines) -> None:
         lines = found.lines
@@ -291,6 +285,8 @@ class ContainerLog:
         tags = [self._stream.number] * len(lines)
         for place in found.goes_on:
             tags[place] |= GOES_ON
+        for place in found.more:
+            tags[place] |= MORE
         keys = self._keys(lines)
         self._last_key = keys[-1]
         fresh = self._seen.take(keys, lines)

@@ -47,6 +47,7 @@ class Follower:
         """By number."""
         self.failures: list[str] = []
         """Targets that could not be followed at all."""
+        self._reading: asyncio.Task[None] | None = None
 
     def add(self, pod: OnePod, container: str, *, alone: bool) -> Stream:
         """A new stream; beyond the numbers that there are it shares the last one."""
@@ -65,17 +66,33 @@ class Follower:
         return Counter(stream.state for stream in self.streams)
 
     async def run(self) -> None:
-        """Never raises model.errors: they are lines in their place, and `failures`."""
+        """Until all has ended or `stop`; then all that was read has been handed on.
+
+        Raises only what `take` raises: what goes wrong with a log is a line in its place, and in `failures`.
+        """
         giving = asyncio.create_task(self._out.run(), name="interleave")
+        self._reading = asyncio.create_task(self._targets(), name="logs")
         try:
-            async with asyncio.TaskGroup() as group:
-                for target in self.query.targets:
-                    group.create_task(self._target(target), name=f"logs:{target.title}")
-            self._out.end()
+            await asyncio.wait((giving, self._reading), return_when=asyncio.FIRST_COMPLETED)
+            if self._reading.done():
+                self._out.end()
+                if not self._reading.cancelled():
+                    self._reading.result()
             await giving
         finally:
-            giving.cancel()
-            await asyncio.gather(giving, return_exceptions=True)
+            for task in (giving, self._reading):
+                task.cancel()
+            await asyncio.gather(giving, self._reading, return_exceptions=True)
+
+    def stop(self) -> None:
+        """Read no more."""
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def _targets(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for target in self.query.targets:
+                group.create_task(self._target(target), name=f"logs:{target.title}")
 
     async def _target(self, target: Target) -> None:
         try:

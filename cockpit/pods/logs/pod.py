@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
+
+from msgspec import Struct
 
 from cockpit.model import errors
 from cockpit.pods.api.connection import Connection
 from cockpit.pods.api.paths import pod_path
-from cockpit.pods.api.wire import PodObject
+from cockpit.pods.api.wire import PodObject, PodSpec
 from cockpit.pods.kinds.pod.status import NO_SPEC, NO_STATUS
 from cockpit.pods.logs.container import ContainerLog, Gone, instance
 from cockpit.pods.logs.interleave import Interleave
@@ -22,6 +25,18 @@ REPLACED_SECONDS = 60.0
 """So long a pod of the same name is waited for, where something makes one."""
 NAMED_AGAIN = frozenset(("StatefulSet",))
 """Owners that make a pod anew under its old name."""
+
+
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+
+
+class _Metadata(Struct, frozen=True):
+    annotations: dict[str, str] | None = None
+
+
+class _Annotated(Struct, frozen=True):
+    metadata: _Metadata
+    spec: PodSpec | None = None
 
 
 class Streams(Protocol):
@@ -105,6 +120,8 @@ class PodLog:
 
     async def _containers(self, found: PodObject) -> None:
         names = self._chosen(found)
+        if self._query.one and not self._query.containers and len(names) > 1:
+            names = [await default_container(self._connection, self.pod, lambda text: self._out.say(EVERY, text))]
         async with asyncio.TaskGroup() as group:
             for name in names:
                 stream = self._streams.add(self.pod, name, alone=len(names) == 1)
@@ -168,3 +185,16 @@ def _ended_well(found: PodObject, name: str) -> bool:
     statuses = (found.status or NO_STATUS).init_container_statuses or ()
     state = next((container.state for container in statuses if container.name == name), None)
     return bool(state and state.terminated and state.terminated.exit_code == 0)
+
+
+async def default_container(connection: Connection, pod: OnePod, say: Callable[[str], None]) -> str:
+    """The one that an annotation names, else the first, as kubectl chooses; said where there are others."""
+    found = await connection.get(pod_path(pod.namespace, pod.name), _Annotated)
+    names = [container.name for container in (found.spec or NO_SPEC).containers or ()]
+    if not names:
+        raise errors.Malformed(f"pod {pod.title} has no containers")
+    named = (found.metadata.annotations or {}).get(DEFAULT_CONTAINER, "")
+    chosen = named if named in names else names[0]
+    if len(names) > 1:
+        say(f"container {chosen} of {', '.join(names)}")
+    return chosen

@@ -74,6 +74,8 @@ class LogQuery(Struct, frozen=True):
     """Of the containers before their last restart; these do not go on."""
     containers: tuple[str, ...] = ()
     """Empty: all that a pod has."""
+    one: bool = False
+    """Without `containers`: only the one that kubectl would choose."""
     follow: bool = True
 
     @property

@@ -18,6 +18,8 @@ class Lines(Struct, gc=False):
     lines: list[bytes]
     goes_on: list[int]
     """Places in `lines` of what continues the piece before it."""
+    more: list[int]
+    """Places of what the next piece continues."""
 
 
 class Splitter:
@@ -34,7 +36,7 @@ class Splitter:
 
     def feed(self, chunk: bytes) -> Lines:
         """The lines that end in this chunk, and full pieces of one that does not."""
-        found = Lines([], [])
+        found = Lines([], [], [])
         first, *whole = chunk.split(b"\n")
         self._hold(first)
         if not whole:
@@ -57,7 +59,7 @@ class Splitter:
 
     def rest(self) -> Lines:
         """What came after the last line end: a line if the log ended there."""
-        found = Lines([], [])
+        found = Lines([], [], [])
         if self._held or self._begun:
             self._end(found)
         return found
@@ -81,6 +83,8 @@ class Splitter:
                     found.goes_on.append(len(found.lines))
                 else:
                     self._head = piece[: stamp.length(piece)]
+                if not ends:
+                    found.more.append(len(found.lines))
                 found.lines.append(self._head + piece if self._begun else piece)
                 self._begun = not ends
             else:

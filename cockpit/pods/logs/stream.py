@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-GOES_ON, NOTICE = 0x8000, 0x4000
-"""Bits of a line's tag beside the number of its stream: it continues the line before it; cockpit says it."""
-NUMBER = NOTICE - 1
+GOES_ON, NOTICE, MORE = 0x8000, 0x4000, 0x2000
+"""Bits of a line's tag beside the number of its stream: it continues the line before it; cockpit says it; the next one
+of its stream continues it."""
+NUMBER = MORE - 1
 EVERY = NUMBER
 """The number that stands for no stream in particular: what is said of the whole, and streams beyond the number."""
 

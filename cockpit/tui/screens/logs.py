@@ -106,8 +106,8 @@ class LogsScreen(CellScreen[None]):
         self.view.ended = False
         try:
             await self.follower.run()
-        except* errors.SourceError as group:
-            self._fault = "; ".join(map(str, group.exceptions))
+        except errors.SourceError as error:
+            self._fault = str(error)
         self.view.ended = True
         self.view.look()
         self.tell()
