@@ -88,6 +88,8 @@ class Facet(Generic[T]):
     """(value, a few words about it) of those there are. At once: nothing is asked of any source."""
     sign: str = ""
     """Before a value that follows an opening: `:deployments shop` and `:deployments @prod`."""
+    is_source: bool = False
+    """Its values name sources: narrowed to one, the pane shows the health of that one."""
     elsewhere: Callable[[str], Awaitable[Pane[Any]]] | None = None
     """A pane for a value that is not among the known ones. Raises model.errors."""
 
@@ -116,6 +118,18 @@ class Pane(Generic[T]):
     views: tuple[View[T], ...] = ()
     drills: tuple[Drill[T], ...] = ()
     logs: tuple[LogView[T], ...] = ()
+    enter: str = ""
+    """Id of the view or drill that enter opens; empty: the first view, else the first drill."""
+    openings: tuple[Opening, ...] = ()
+    find: Callable[[str], Awaitable[Pane[Any]]] | None = None
+    """The table for a word after `:` that nothing else answers to (a kind that only the server knows). Raises
+    model.errors, which name the nearest."""
+    facets: tuple[Facet[T], ...] = ()
+    select: Callable[[str], None] | None = None
+    """Let the sources send only what has these labels ("app=web,tier!=db"); empty: all. What they refuse is in the
+    feed's health, and the rows stay."""
+    tone: Callable[[T], Tone] | None = None
+    """What an item means for the one on call: "faults only" shows those that are BAD or WARN."""
     moments: Callable[[Iterable[T], float], Iterable[Moment]] = _no_moments
     """(items, since in Unix seconds) -> what happened to them since then."""
     pending: Callable[[T], bool] = _never
