@@ -30,22 +30,31 @@ class Keymap:
     def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
         self._keys = settings.keys
         self.read_only = read_only
+        self._lasting: Mapping[str, Pane[Any]] = {}
+        self._opened: list[Pane[Any]] = []
+        """Over the others, the newest last."""
         self._panes: Mapping[str, Pane[Any]] = {}
+        """By name. A newer one hides one of the same name: only the newest has the keys."""
         self._bound = catalogue.bound({}, self._keys)
 
     def adopt(self, panes: Mapping[str, Pane[Any]]) -> list[str]:
         """Take up the panes' views and actions; what is wrong with the user's keys, a line each."""
-        self._panes = panes
-        self._bound = catalogue.bound(panes, self._keys)
+        self._lasting = panes
+        self._know()
         return catalogue.problems(panes, self._keys)
 
     def open_drill(self, pane: Pane[Any]) -> None:
-        """A drill's pane is on the screen: its views and actions can be asked for."""
-        self._panes = {**self._panes, pane.name: pane}
-        self._bound = catalogue.bound(self._panes, self._keys)
+        """A pane of its own is on the screen: its views and actions can be asked for."""
+        self._opened.append(pane)
+        self._know()
 
     def close_drill(self, pane: Pane[Any]) -> None:
-        self._panes = {name: known for name, known in self._panes.items() if known is not pane}
+        self._opened = [known for known in self._opened if known is not pane]
+        self._know()
+
+    def _know(self) -> None:
+        self._panes = {**self._lasting, **{pane.name: pane for pane in self._opened}}
+        self._bound = catalogue.bound(self._panes, self._keys)
 
     def keys(self, command_id: str) -> tuple[str, ...]:
         return self._bound.get(command_id, ())

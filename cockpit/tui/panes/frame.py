@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
@@ -91,6 +91,8 @@ class PaneFrame(Vertical):
         self.keymap = keymap
         self.pane: Pane[Any] | None = None
         self.scope = Scope()
+        self.wished: dict[str, str] = {}
+        """What it is narrowed to once its pane is there."""
         self._following: asyncio.Task[None] | None = None
         self._title = TitleLine()
         self._state_line = ToneLine(classes="state")
@@ -204,10 +206,18 @@ class PaneFrame(Vertical):
 
     @property
     def health(self) -> Health:
-        return Loading(clock.steady()) if self.pane is None else self.pane.feed.overall
+        """Of the source that is shown, where it is one; else the worst of all."""
+        if self.pane is None:
+            return Loading(clock.steady())
+        return self.pane.feed.health.get(self.source) or self.pane.feed.overall
+
+    @property
+    def source(self) -> str:
+        """The only source whose items are shown; empty: all of them."""
+        return ""
 
     def _say_state(self, overall: Health) -> None:
-        pieces, again = cause_pieces(self.pane.feed) if self.pane is not None else ([], [])
+        pieces, again = cause_pieces(self.pane.feed, self.source) if self.pane is not None else ([], [])
         if not pieces and self.pane is not None:
             pieces, again = note_pieces(self.pane.notes())
         self._state_line.say(pieces, again)
@@ -240,9 +250,26 @@ class PaneFrame(Vertical):
     def filter_text(self) -> str:
         return self.saved.filter
 
-    def set_filter(self, text: str) -> None:
-        """Show only what matches. Raises BadFilter."""
+    def set_filter(self, text: str, *, entered: bool = True) -> None:
+        """Show only what matches; what the sources select changes only when it is entered. Raises BadFilter."""
         raise NotImplementedError
+
+    def narrow(self, values: Mapping[str, str]) -> None:
+        """Show only one value of a facet of the pane; "all" or empty: all of them."""
+        self.wished |= values
+
+    def narrowed(self) -> dict[str, str]:
+        """Facet -> the only value that is shown."""
+        return {}
+
+    def toggle_faults(self) -> str | None:
+        """Show only the rows with a fault, or all again; why that cannot be done, or None."""
+        return "this pane has no rows"
+
+    @property
+    def faults(self) -> bool:
+        """Only the rows with a fault are shown."""
+        return False
 
     def set_scope(self, scope: Scope) -> None:
         self.scope = scope
@@ -261,6 +288,9 @@ class PaneFrame(Vertical):
     def reverse(self) -> None:
         """Sort the other way round."""
 
+    def sort_beside(self, by: int) -> None:
+        """Sort by a column further right, or left where `by` is negative, around the ends."""
+
     def toggle_wide(self) -> None:
         """Show more columns, or fewer."""
 
@@ -273,9 +303,13 @@ class PaneFrame(Vertical):
         return False
 
     def open_current(self) -> None:
-        """Enter on an item: its first view, else its first drill."""
+        """Enter on an item: its logs, else its first view, else its first drill."""
         if self.pane is not None:
-            ways = [view.id for view in self.pane.views] + [drill.id for drill in self.pane.drills]
+            ways = (
+                [log.id for log in self.pane.logs]
+                + [view.id for view in self.pane.views]
+                + [drill.id for drill in self.pane.drills]
+            )
             if ways:
                 self.action_run(ways[0])
 
@@ -315,9 +349,13 @@ def note_pieces(notes: Sequence[str]) -> tuple[list[Piece], list[Piece]]:
     return [Piece(" · ".join(notes[:NOTES]))], [Piece(f"+{more} more", "muted")] if more > 0 else []
 
 
-def cause_pieces(feed: Feed[Any]) -> tuple[list[Piece], list[Piece]]:
-    """Why the worst source is not live, and when it is tried again, by the wall clock; empty when all is well."""
-    broken = [(name, state) for name, state in feed.health.items() if isinstance(state, Stale | Denied)]
+def cause_pieces(feed: Feed[Any], only: str = "") -> tuple[list[Piece], list[Piece]]:
+    """Why the worst source is not live, and when it is tried again, by the wall clock; empty when all is well.
+
+    `only`: of this source, whatever the others do.
+    """
+    shown = {only: feed.health[only]} if only in feed.health else feed.health
+    broken = [(name, state) for name, state in shown.items() if isinstance(state, Stale | Denied)]
     if not broken:
         return [], []
     name, worst = max(broken, key=lambda entry: isinstance(entry[1], Denied))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from textual.widget import Widget
 
-from cockpit.listing import filter as filters
+from cockpit.listing.filter import BadFilter
 from cockpit.model import clock, health
 from cockpit.model.health import Denied, Loading, Stale, Unconfigured
 from cockpit.model.scope import Scope
 from cockpit.tui.lines import Piece
 from cockpit.tui.panes.frame import PaneFrame
+from cockpit.tui.panes.sieve import Sieve
 from cockpit.tui.state import PaneState
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class ListingPane(PaneFrame):
 
     listing: Listing[Any] | None = None
     widget: Widget | None = None
+    sieve: Sieve | None = None
+    """None: the session is not there yet."""
 
     async def build(self, pane: Pane[Any]) -> None:
         from cockpit.listing.listing import Listing
@@ -37,16 +40,17 @@ class ListingPane(PaneFrame):
         column = self._column(self.saved.sort) or self._column(pane.sort) or pane.columns[0]
         self._sort = column
         self._descending = self.saved.descending if self.saved.sort == column.id else pane.descending
-        self._filter = self.saved.filter
-        self._matches: Callable[[str], bool] | None = None
+        self.sieve = Sieve(pane)
+        self.sieve.scope = self.scope
+        self.sieve.narrow(self.wished)
         try:
-            self._matches = filters.parse(self._filter)
-        except filters.BadFilter:
-            self._filter = ""
+            self.sieve.filter(self.saved.filter, entered=True)
+        except BadFilter as error:
+            log.info("the filter of the last run is not used: %s", error)
         self._arranging: asyncio.Task[None] | None = None
         self._again = False
         self.listing = Listing(pane.columns, column.id, descending=self._descending)
-        await self.listing.arrange(column, self._descending, self._accepts())
+        await self.listing.arrange(column, self._descending, self.sieve.accepts())
         self.widget = self.made(self.listing)
         await self.query_one(".body").mount(self.widget, before=0)
 
@@ -85,11 +89,9 @@ class ListingPane(PaneFrame):
         return str(total) if shown == total else f"{shown}/{total}"
 
     def details(self) -> list[Piece]:
-        if self.listing is None or self.pane is None:
+        if self.sieve is None or self.pane is None:
             return []
-        pieces: list[Piece] = []
-        if self._filter:
-            pieces.append(Piece(f"/{self._filter} ", "accent"))
+        pieces = self.sieve.pieces()
         if (self._sort.id, self._descending) != (self.pane.sort, self.pane.descending):
             pieces.append(Piece(f"{'↓' if self._descending else '↑'}{self._sort.title.lower()} ", "muted"))
         return pieces
@@ -97,37 +99,63 @@ class ListingPane(PaneFrame):
     def _empty_text(self) -> str:
         assert self.pane is not None
         assert self.listing is not None
-        overall = self.pane.feed.overall
+        assert self.sieve is not None
+        overall = self.health
         match overall:
             case Unconfigured(hint=hint):
                 return hint
-            case _ if self.listing.total:
-                said = [f"/{self._filter}"] if self._filter else []
-                said += [f"the scope {self.scope.text!r}"] if self.scope.text else []
-                return f"none of {self.listing.total} matches {' and '.join(said)}"
+            case _ if self.listing.total and not (self.sieve.source and not isinstance(overall, health.Live)):
+                return f"none of {self.listing.total} matches {' and '.join(self.sieve.words())}"
             case Loading():
                 return "reading ..."
             case Stale(confirmed=None, why=why) | Denied(confirmed=None, why=why):
                 return why
             case _:
-                return f"no {self.NAME} ({health.state(overall)})"
+                labels = f" with the labels {self.sieve.labels}" if self.sieve.labels else ""
+                return f"no {self.NAME}{labels} ({health.state(overall)})"
 
     # -- filter, sort, scope -------------------------------------------------------------------
 
     def filter_text(self) -> str:
-        return self._filter if self.listing is not None else self.saved.filter
+        return self.sieve.text if self.sieve is not None else self.saved.filter
 
-    def set_filter(self, text: str) -> None:
-        matches = filters.parse(text)
-        if self.listing is None:
+    def set_filter(self, text: str, *, entered: bool = True) -> None:
+        if self.sieve is None:
             self.saved.filter = text.strip()
             return
-        self._matches, self._filter = matches, text.strip()
+        self.sieve.filter(text, entered=entered)
         self._arrange()
 
     def set_scope(self, scope: Scope) -> None:
         super().set_scope(scope)
+        if self.sieve is not None:
+            self.sieve.scope = scope
+            self._arrange()
+
+    def narrow(self, values: Mapping[str, str]) -> None:
+        super().narrow(values)
+        if self.sieve is not None:
+            self.sieve.narrow(values)
+            self._arrange()
+            self.describe()
+
+    def narrowed(self) -> dict[str, str]:
+        return dict(self.sieve.narrowed) if self.sieve is not None else {}
+
+    def toggle_faults(self) -> str | None:
+        if self.pane is None or self.sieve is None or self.pane.tone is None:
+            return "nothing is known here of what is a fault"
+        self.sieve.faults = not self.sieve.faults
         self._arrange()
+        return None
+
+    @property
+    def faults(self) -> bool:
+        return self.sieve is not None and self.sieve.faults
+
+    @property
+    def source(self) -> str:
+        return self.sieve.source if self.sieve is not None else ""
 
     def sort_choices(self) -> list[tuple[str, str]]:
         return [(column.id, column.title) for column in self.pane.columns] if self.pane is not None else []
@@ -145,37 +173,34 @@ class ListingPane(PaneFrame):
         if self.listing is not None:
             self.set_sort(self._sort.id, not self._descending)
 
+    def sort_beside(self, by: int) -> None:
+        if self.pane is None or self.listing is None:
+            return
+        shown = [column.id for column in self.pane.columns if column is self._sort or self.shows(column)]
+        self.set_sort(shown[(shown.index(self._sort.id) + by) % len(shown)], descending=False)
+
+    def shows(self, column: Column[Any]) -> bool:
+        """Whether the column can be seen."""
+        return not column.wide
+
     def _column(self, column_id: str) -> Column[Any] | None:
         assert self.pane is not None
         return next((column for column in self.pane.columns if column.id == column_id), None)
 
-    def _accepts(self) -> Callable[[Any], bool] | None:
-        assert self.pane is not None
-        search, matches, scope = self.pane.search, self._matches, self.scope
-        if matches is None:
-            return (lambda item: scope.admits(search(item))) if scope.text else None
-        if not scope.text:
-            return lambda item: matches(search(item))
-
-        def both(item: Any) -> bool:
-            text = search(item)
-            return matches(text) and scope.admits(text)
-
-        return both
-
     def _arrange(self) -> None:
         """Bring the listing to the newest wish; wishes that come meanwhile are merged, never cancelled half-way."""
-        if self.listing is None:
+        if self.listing is None or self.sieve is None:
             return
         self._again = True
         if self._arranging is None or self._arranging.done():
-            self._arranging = asyncio.create_task(self._rearrange(self.listing), name=f"arrange:{self.NAME}")
+            work = self._rearrange(self.listing, self.sieve)
+            self._arranging = asyncio.create_task(work, name=f"arrange:{self.NAME}")
 
-    async def _rearrange(self, listing: Listing[Any]) -> None:
+    async def _rearrange(self, listing: Listing[Any], sieve: Sieve) -> None:
         try:
             while self._again:
                 self._again = False
-                await listing.arrange(self._sort, self._descending, self._accepts())
+                await listing.arrange(self._sort, self._descending, sieve.accepts())
             self.arranged()
             self._draw()
         except Exception:
@@ -199,6 +224,6 @@ class ListingPane(PaneFrame):
         return "\n".join("\t".join(cell.text for cell in row(self.pane.columns, item, now)) for item in self.chosen())
 
     def state(self) -> PaneState:
-        if self.listing is None:
+        if self.sieve is None:
             return self.saved
-        return PaneState(sort=self._sort.id, descending=self._descending, filter=self._filter, wide=self.saved.wide)
+        return PaneState(sort=self._sort.id, descending=self._descending, filter=self.sieve.text, wide=self.saved.wide)

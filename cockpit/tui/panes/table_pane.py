@@ -13,6 +13,7 @@ from cockpit.tui.panes.listing_pane import ListingPane
 from cockpit.tui.state import PaneState
 
 if TYPE_CHECKING:
+    from cockpit.listing.cells import Column
     from cockpit.listing.listing import Listing
     from cockpit.tui.widgets.live_table import LiveTable
 
@@ -48,6 +49,9 @@ class TablePane(ListingPane):
     def toggle_wide(self) -> None:
         if self.table is not None:
             self.table.wide = not self.table.wide
+
+    def shows(self, column: Column[Any]) -> bool:
+        return not column.wide or (self.table is not None and self.table.wide)
 
     def chosen(self) -> Sequence[Any]:
         return self.table.targets() if self.table is not None else ()

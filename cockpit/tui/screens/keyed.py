@@ -58,6 +58,10 @@ class KeyedScreen(CellScreen[None]):
         """Show only what matches; why not, or None."""
         raise NotImplementedError
 
+    def preview(self, text: str) -> str | None:
+        """A filter while it is typed; why not, or None."""
+        return self.filter_by(text)
+
     # -- the last line -----------------------------------------------------------------------------
 
     def action_filter(self) -> None:
@@ -89,7 +93,7 @@ class KeyedScreen(CellScreen[None]):
 
     def on_prompt_typed(self, event: Prompt.Typed) -> None:
         if event.mode == "filter":
-            event.prompt.complain(self.filter_by(event.text) or "")
+            event.prompt.complain(self.preview(event.text) or "")
 
     def on_prompt_entered(self, event: Prompt.Entered) -> None:
         if event.mode != "filter":
