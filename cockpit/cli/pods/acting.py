@@ -151,7 +151,7 @@ async def _run(job: Job, format_: str) -> int:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
     printer.show(record)
-    if record.why:
+    if record.why and len(record.targets) != 1:
         complain(f"{record.state.replace('_', ' ')}: {record.why}")
     if record.state is State.CANCELLED or record.why.startswith(UNCONFIRMED):
         return INTERRUPTED
@@ -175,19 +175,18 @@ class _Printer:
         for target in record.targets:
             if target.state in FINAL and target.key not in self._shown:
                 self._shown.add(target.key)
-                self._print(target, record.key)
+                self._print(target, target.why or (record.why if len(record.targets) == 1 else ""), record.key)
 
-    def _print(self, target: TargetOutcome, task: str) -> None:
+    def _print(self, target: TargetOutcome, why: str, task: str) -> None:
         assert target.state is not None
         if not self._json:
-            why = f": {target.why}" if target.why else ""
-            click.echo(drawn(f"{target.name}: {target.state.replace('_', ' ')}{why}"))
+            click.echo(drawn(f"{target.name}: {target.state.replace('_', ' ')}{f': {why}' if why else ''}"))
             return
         import msgspec
 
         from cockpit.model.printable import escaped
 
-        click.echo(escaped(msgspec.json.encode(Ended(target.name, target.state, target.why, task)).decode()))
+        click.echo(escaped(msgspec.json.encode(Ended(target.name, target.state, why, task)).decode()))
 
 
 def _leave(why: str) -> NoReturn:
