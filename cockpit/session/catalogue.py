@@ -13,10 +13,11 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from cockpit.listing.views import View
-    from cockpit.session.pane import Drill, Pane
+    from cockpit.pods.logs.view import LogView
+    from cockpit.session.pane import Drill, Opening, Pane
     from cockpit.tasks.action import Action
 
-Place: TypeAlias = Literal["main", "table", "grid", "lines", "tasks", "pane", "run", "runs", "output"]
+Place: TypeAlias = Literal["main", "table", "grid", "lines", "tasks", "pane", "run", "runs", "output", "logs"]
 
 
 class Command(Struct, frozen=True):
@@ -41,7 +42,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("app.next", "tab", "Next pane", "Go to the next pane", shown=False),
     Command("app.previous", "shift+tab", "Previous pane", "Go to the previous pane", shown=False),
     Command("app.zoom", "+,_", "Zoom", "Give this pane the whole screen, or give it back"),
-    Command("app.filter", "/", "Filter", "Show only the rows with a text; ! inverts, /regex/ between slashes"),
+    Command("app.filter", "/", "Filter", "Show only the rows with a text; ! inverts, /regex/, ~fuzzy, -l app=web"),
+    Command("app.faults", "F", "Faults only", "Show only the rows in which something is wrong, or all again"),
+    Command("app.widen", "0", "All", "All contexts and namespaces again"),
     Command("app.command", ":", "Command", "Type a command; tab completes", shown=False),
     Command("app.palette", "ctrl+p", "Palette", "Search everything that can be done", shown=False),
     Command("app.help", "?,f1", "Help", "The keys of this pane"),
@@ -52,6 +55,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("app.alerts", "A", "Alerts", "What fires now"),
     Command("app.sort", "o", "Sort", "Choose the column to sort by"),
     Command("app.reverse", "O", "Reverse", "Sort the other way round"),
+    Command("app.sort_left", "shift+left", "Sort further left", "Sort by the column before", shown=False),
+    Command("app.sort_right", "shift+right", "Sort further right", "Sort by the column after", shown=False),
     Command("app.wide", "w", "Wide", "Show more columns, or fewer"),
     Command("app.retry", "ctrl+r,r", "Retry", "Read the sources again now, without waiting"),
     Command("app.scope", "*", "Scope", "Narrow all panes to the name under the cursor"),
@@ -113,6 +118,28 @@ COMMANDS: tuple[Command, ...] = (
     Command("runs.rerun", "X", "Run again", "The run under the cursor, where it failed", "runs", changes=True),
     Command("output.next_host", "]", "Next host", "The output of the next host", "output", shown=False),
     Command("output.previous_host", "[", "Previous host", "The output of the host before", "output", shown=False),
+    Command("logs.since_0", "0", "Tail", "The last 1000 lines of each container", "logs", shown=False),
+    Command("logs.since_1", "1", "From the start", "All that the server has kept", "logs", shown=False),
+    Command("logs.since_2", "2", "Since 1m", "What was said since a minute", "logs", shown=False),
+    Command("logs.since_3", "3", "Since 5m", "Since five minutes", "logs", shown=False),
+    Command("logs.since_4", "4", "Since 15m", "Since a quarter of an hour", "logs", shown=False),
+    Command("logs.since_5", "5", "Since 30m", "Since half an hour", "logs", shown=False),
+    Command("logs.since_6", "6", "Since 1h", "Since an hour", "logs", shown=False),
+    Command("logs.since_7", "7", "Since 6h", "Since six hours", "logs", shown=False),
+    Command("logs.since_8", "8", "Since 24h", "Since a day", "logs", shown=False),
+    Command("logs.filter", "f", "Filter", "Only the lines with the text that is searched, or all", "logs", shown=False),
+    Command("logs.around", "+", "More around", "More lines around each that is found", "logs", shown=False),
+    Command("logs.less_around", "-", "Fewer around", "Fewer lines around each", "logs", shown=False),
+    Command("logs.stamps", "t", "Timestamps", "Show when the server got each line", "logs", shown=False),
+    Command("logs.prefix", "P", "Prefix", "Show who says each line", "logs", shown=False),
+    Command("logs.previous", "p", "Previous", "Before the last restart, or now", "logs", shown=False),
+    Command("logs.all", "a", "All containers", "Of all containers", "logs", shown=False),
+    Command("logs.container", "]", "Next container", "Of the next container alone", "logs", shown=False),
+    Command("logs.container_before", "[", "Container before", "Of the one before alone", "logs", shown=False),
+    Command("logs.follow", "s", "Follow or stay", "Stay at the end, or here", "logs", shown=False),
+    Command("logs.mark", "m", "Mark", "A line with the time, after the newest", "logs", shown=False),
+    Command("logs.clear", "C", "Clear", "Forget all that is above", "logs", shown=False),
+    Command("logs.save", "S", "Save", "Write all that is kept to a file", "logs", shown=False),
     Command("output.other", "tab", "Other stream", "Between stdout and stderr", "output", shown=False),
 )
 GRID_PANES = frozenset({"metrics"})
@@ -188,23 +215,32 @@ def _is_character_name(name: str) -> bool:
 
 
 def commands(panes: Mapping[str, Pane[Any]]) -> tuple[Command, ...]:
-    """The app's commands, then the views, drills and actions of every pane, then what the drills' own panes offer."""
+    """The app's commands, then what every pane does and opens, then what the panes offer that are opened from there."""
     own = [
         Command(*entry, entry[2], "pane", pane.name)
         for pane in panes.values()
-        for entry in (*_named(pane.views), *_named(pane.drills), *_named(pane.actions))
+        for entry in (*_named(pane.logs), *_named(pane.views), *_named(pane.drills), *_named(pane.actions))
     ]
     own += [
-        Command(*entry, entry[2], "pane", drill.name)
+        Command(opening.id, "", opening.title, f"Open {opening.names[0]}", "pane", pane.name, shown=False)
         for pane in panes.values()
-        for drill in pane.drills
-        for entry in drill.commands
-        if drill.name not in panes
+        for opening in pane.openings
     ]
-    return (*COMMANDS, *own, *(command for command in OWN if command.pane in panes))
+    ways: list[Drill[Any] | Opening] = []
+    for pane in panes.values():
+        ways += [*pane.drills, *pane.openings]
+    ahead = {
+        (way.name, entry[0]): Command(*entry, entry[2], "pane", way.name)
+        for way in ways
+        for entry in way.commands
+        if way.name not in panes
+    }
+    return (*COMMANDS, *own, *ahead.values(), *(command for command in OWN if command.pane in panes))
 
 
-def _named(entries: Iterable[View[Any]] | Iterable[Drill[Any]] | Iterable[Action[Any]]) -> list[tuple[str, str, str]]:
+def _named(
+    entries: Iterable[LogView[Any]] | Iterable[View[Any]] | Iterable[Drill[Any]] | Iterable[Action[Any]],
+) -> list[tuple[str, str, str]]:
     return [(entry.id, entry.key, entry.title) for entry in entries]
 
 
@@ -260,7 +296,12 @@ def clashes(panes: Mapping[str, Pane[Any]], keys: Mapping[str, str]) -> list[str
                 found += _clashing([command for command in every if command.pane == pane], around, names, keys)
     for place in ("lines", "tasks"):
         found += _clashing([], [command for command in every if command.place == place], names, keys)
-    for screen, below in (("run", {"main", "table"}), ("runs", {"main", "table"}), ("output", {"lines"})):
+    for screen, below in (
+        ("run", {"main", "table"}),
+        ("runs", {"main", "table"}),
+        ("output", {"lines"}),
+        ("logs", {"lines"}),
+    ):
         own = [command for command in every if command.place == screen]
         found += _clashing(own, [command for command in every if command.place in below], names, keys)
     return list(dict.fromkeys(found))

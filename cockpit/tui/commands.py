@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from cockpit.config.places import config_file
 from cockpit.session.catalogue import GRID_PANES, OWN, Command, Place
+from cockpit.tui import opening
 from cockpit.tui.deeds import why_not
 from cockpit.tui.keymap import shown
+from cockpit.tui.offer import Offer
 from cockpit.tui.prompt import Candidate
 from cockpit.tui.screens.help import HelpLine, HelpScreen
 from cockpit.tui.screens.palette import PaletteScreen
@@ -29,21 +29,6 @@ log = logging.getLogger(__name__)
 KEY_CELLS = 11
 
 
-class Offer(Struct, frozen=True):
-    """A word after `:`, what it takes and what it does."""
-
-    word: str
-    about: str
-    run: Callable[[str], str | None]
-    """Given the rest of the line; why it cannot be done, or None."""
-    keys: str = ""
-    arguments: Callable[[], Sequence[tuple[str, str]]] | None = None
-    """(argument, about) to choose from."""
-    takes: str = ""
-    """What it takes, in capitals; empty: nothing."""
-    disabled: str = ""
-
-
 def of_pane(screen: PaneKeys, around: Sequence[Offer] = ()) -> list[Offer]:
     """What can be done in the current pane of the screen, here and now: the pane's own, then what is around it."""
     keymap, frame = screen.cockpit.keymap, screen.current
@@ -56,8 +41,9 @@ def of_pane(screen: PaneKeys, around: Sequence[Offer] = ()) -> list[Offer]:
             disabled=disabled(screen, command),
         )
         for command in keymap.commands(frame.NAME)
-        if command.place == "pane"
+        if command.place == "pane" and command.shown
     ]
+    found += opening.offers(screen, [frame])
     sort = Offer("sort", "Sort by a column", screen.sort_by, keymap.shown("app.sort"), frame.sort_choices, "COLUMN")
     return [*found, *around, sort, *of_app(screen)]
 
@@ -80,10 +66,9 @@ def of_app(screen: KeyedScreen) -> list[Offer]:
 
 def of_main(main: MainScreen) -> list[Offer]:
     """What only the screen with all panes offers."""
-    found = [
-        Offer(each.NAME, f"Go to the {each.NAME} pane", _quiet(partial(main.go, each)), str(each.number))
-        for each in main.frames
-    ]
+    found = [opening.way_to(main, each) for each in main.frames]
+    others = [frame for frame in main.frames if frame is not main.current]
+    found += opening.offers(main, others)
     key = main.cockpit.keymap.shown("app.scope")
     return [*found, Offer("scope", "Narrow all panes to a name; nothing clears it", main.scope_to, key, takes="NAME")]
 
@@ -129,6 +114,9 @@ def _why_not(screen: PaneKeys, pane: Pane[Any], command: Command) -> str:
         return why_not(pane, action, items)
     if command in OWN:
         return ""
+    log = next((log for log in pane.logs if log.id == command.id), None)
+    if log is not None:
+        return (log.disabled(items) or "") if items else "no row is chosen"
     ways: list[View[Any] | Drill[Any]] = [*pane.views, *pane.drills]
     way = next((way for way in ways if way.id == command.id), None)
     current = screen.current.current()
@@ -143,10 +131,10 @@ def complete(typed: str, offered: Sequence[Offer]) -> list[Candidate]:
     if not space:
         return [
             Candidate(f"{offer.word} " if offer.takes else offer.word, offer.about, offer.keys, offer.disabled)
-            for offer in sorted(offered, key=lambda offer: not offer.word.startswith(word))
-            if word.lower() in offer.word.lower()
+            for offer in sorted(offered, key=lambda offer: (word not in offer.also, not offer.word.startswith(word)))
+            if word.lower() in offer.word.lower() or word in offer.also
         ]
-    offer = next((offer for offer in offered if offer.word == word), None)
+    offer = next((offer for offer in offered if offer.word == word or word in offer.also), None)
     if offer is None or offer.arguments is None:
         return []
     return [
@@ -163,14 +151,19 @@ def run(typed: str, offered: Sequence[Offer]) -> str | None:
         return None
     if word == "q":
         word = "quit"
-    matching = [offer for offer in offered if offer.word == word] or [
-        offer for offer in offered if offer.word.startswith(word) or offer.word.partition(".")[2] == word
-    ]
+    matching = matching_word(word, offered)
     if not matching:
         return f"no command {word!r}"
     if len(matching) > 1:
         return f"{word!r} may be {', '.join(offer.word for offer in matching[:4])}"
     return matching[0].run(rest.strip())
+
+
+def matching_word(word: str, offered: Sequence[Offer]) -> list[Offer]:
+    """What it may mean."""
+    return [offer for offer in offered if word == offer.word or word in offer.also] or [
+        offer for offer in offered if offer.word.startswith(word) or offer.word.partition(".")[2] == word
+    ]
 
 
 async def palette(screen: KeyedScreen) -> None:

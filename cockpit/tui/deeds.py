@@ -10,6 +10,7 @@ from cockpit.model.errors import SourceError
 from cockpit.tasks.action import Action, Job
 
 if TYPE_CHECKING:
+    from cockpit.pods.logs.view import LogView
     from cockpit.session.pane import Drill, Pane
     from cockpit.session.session import Session
     from cockpit.tui.app import Cockpit
@@ -30,6 +31,10 @@ class Deeds:
         """Call it from a worker: it waits for dialogs."""
         pane = frame.pane
         if pane is None:
+            return
+        log = next((log for log in pane.logs if log.id == command_id), None)
+        if log is not None:
+            self.logs(log, frame)
             return
         view = next((view for view in pane.views if view.id == command_id), None)
         if view is not None:
@@ -57,6 +62,19 @@ class Deeds:
         self._app.push_screen(LinesScreen(title, lambda: view.lines(item), follow=view.follow, syntax=view.syntax))
         return None
 
+    def logs(self, view: LogView[Any], frame: PaneFrame) -> None:
+        """The logs of the marked rows, or of the one under the cursor."""
+        items = tuple(frame.chosen())
+        if not items:
+            return self._refuse(f"{view.title}: no row is chosen")
+        if why := view.disabled(items):
+            return self._refuse(f"{view.title}: {why}")
+        from cockpit.tui.screens.logs import LogsScreen
+
+        query = view.query(items)
+        self._app.push_screen(LogsScreen(view.clusters, query, f"{view.title} · {query.title}"))
+        return None
+
     def drill(self, drill: Drill[Any], frame: PaneFrame) -> None:
         """The table inside the row under the cursor."""
         item = frame.current()
@@ -65,10 +83,10 @@ class Deeds:
             return self._refuse(f"{drill.title}: no row is chosen")
         if why := drill.disabled(item):
             return self._refuse(f"{drill.title}: {why}")
-        from cockpit.tui.screens.pane import PaneScreen
+        from cockpit.tui.opening import lay
 
         title = f"{drill.title} · {frame.pane.target(item).name}"
-        self._app.push_screen(PaneScreen(drill.open(item), title, self._session, self._app.keymap))
+        lay(self._app, self._session, drill.open(item), title, {})
         return None
 
     async def _act(self, action: Action[Any], frame: PaneFrame) -> None:

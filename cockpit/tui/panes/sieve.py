@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from cockpit.listing import filter as filters
@@ -69,9 +70,7 @@ class Sieve:
             tests.append(lambda item: matches(search(item)))
         elif scope.text:
             tests.append(lambda item: scope.admits(search(item)))
-        if len(tests) < 2:
-            return tests[0] if tests else None
-        return _every(tests)
+        return reduce(_both, tests) if tests else None
 
     def pieces(self) -> list[Piece]:
         """What is narrowed, for the title."""
@@ -98,11 +97,5 @@ def _is(value: Callable[[Any], str], wanted: str) -> Callable[[Any], bool]:
     return lambda item: value(item) == wanted
 
 
-def _every(tests: list[Callable[[Any], bool]]) -> Callable[[Any], bool]:
-    def accepts(item: Any) -> bool:
-        for test in tests:
-            if not test(item):
-                return False
-        return True
-
-    return accepts
+def _both(one: Callable[[Any], bool], other: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda item: one(item) and other(item)

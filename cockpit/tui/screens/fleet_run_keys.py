@@ -29,7 +29,7 @@ from cockpit.tui.work import begin
 if TYPE_CHECKING:
     from cockpit.session.session import Session
     from cockpit.tui.app import Cockpit
-    from cockpit.tui.commands import Offer
+    from cockpit.tui.offer import Offer
     from cockpit.tui.screens.help import HelpScreen
 
 ENDS = (RunState.ENDED, INTERRUPTED)
@@ -64,8 +64,9 @@ class RunKeys(KeyedScreen):
 
     def offered(self) -> list[Offer]:
         from cockpit.tui import commands
+        from cockpit.tui.offer import Offer
 
-        sort = commands.Offer(
+        sort = Offer(
             "sort", "Sort by a column", self.sort_hosts, self.cockpit.keymap.shown("app.sort"), self._sorts, "COLUMN"
         )
         return [*commands.of_place(self, "run", self.why_not), sort, *commands.of_app(self)]

@@ -11,7 +11,7 @@ from cockpit.tui.terminal.compositor import CellScreen
 
 if TYPE_CHECKING:
     from cockpit.tui.app import Cockpit
-    from cockpit.tui.commands import Offer
+    from cockpit.tui.offer import Offer
     from cockpit.tui.prompt import Prompt
     from cockpit.tui.screens.help import HelpScreen
 

@@ -23,7 +23,7 @@ from cockpit.tui.terminal.bindings import bind_to
 
 if TYPE_CHECKING:
     from cockpit.session.session import Session
-    from cockpit.tui.commands import Offer
+    from cockpit.tui.offer import Offer
 
 WIDE_COLUMNS = 120
 """From here on all panes are seen at once."""
@@ -49,6 +49,7 @@ class MainScreen(PaneKeys):
     """Panes side by side from 120 columns on, else one with tabs below."""
 
     AUTO_FOCUS = None
+    is_main = True
 
     def __init__(self, frames: Sequence[PaneFrame], layout: Layout) -> None:
         super().__init__(id="main")
@@ -204,10 +205,8 @@ class MainScreen(PaneKeys):
 
     def action_back(self) -> None:
         """One thing at a time, the nearest first; a second press in a row clears the scope."""
-        if self.current.clear_marks():
+        if self.back_in_pane():
             pass
-        elif self.current.filter_text():
-            self.current.set_filter("")
         elif self.zoomed:
             self.action_zoom()
         elif self.scope.text:

@@ -1,7 +1,9 @@
-"""A table inside a row over the whole screen: the units of a host. Its feed runs while the screen is open."""
+"""A table over the whole screen: the units of a host, all deployments. Its feed runs while the screen is open."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from cockpit.session.session import Session
 
 CLOCK_SECONDS = 10.0
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class DrillFrame(TablePane):
@@ -36,11 +39,15 @@ class PaneScreen(PaneKeys):
 
     CSS_PATH = "screens.tcss"
 
-    def __init__(self, pane: Pane[Any], title: str, session: Session, keymap: Keymap) -> None:
+    def __init__(
+        self, pane: Pane[Any], title: str, session: Session, keymap: Keymap, narrowed: Mapping[str, str] = NOTHING
+    ) -> None:
         super().__init__()
         self.session = session
         self.pane = pane
+        self.heading = title
         self.current = DrillFrame(pane.name, title, keymap)
+        self.current.narrow(narrowed)
         self._hints = ToneLine(classes="screen-hints")
 
     def compose(self) -> ComposeResult:
@@ -86,11 +93,7 @@ class PaneScreen(PaneKeys):
 
     def action_back(self) -> None:
         """One thing at a time, the nearest first."""
-        if self.current.clear_marks():
-            return
-        if self.current.filter_text():
-            self.current.set_filter("")
-        else:
+        if not self.back_in_pane():
             self.dismiss(None)
 
     def action_quit(self) -> None:

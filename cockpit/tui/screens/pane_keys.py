@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import on
 
 from cockpit.listing.filter import BadFilter
+from cockpit.model.errors import SourceError
 from cockpit.tui.panes.frame import PaneFrame
 from cockpit.tui.screens.keyed import KeyedScreen
 from cockpit.tui.work import begin
 
 if TYPE_CHECKING:
+    from cockpit.session.pane import Pane
     from cockpit.session.session import Session
-    from cockpit.tui.commands import Offer
     from cockpit.tui.deeds import Deeds
+    from cockpit.tui.offer import Offer
+    from cockpit.tui.prompt import Prompt
     from cockpit.tui.screens.help import HelpScreen
+
+
+LOOK_UP_SECONDS = 15.0
+"""For what only a server knows."""
+LOOKING = "looking it up ..."
 
 
 class PaneKeys(KeyedScreen):
@@ -26,6 +36,8 @@ class PaneKeys(KeyedScreen):
     """The pane that the keys go to."""
     session: Session | None = None
     deeds: Deeds | None = None
+    is_main = False
+    """It has all panes of the session."""
 
     def offered(self) -> list[Offer]:
         from cockpit.tui import commands
@@ -51,11 +63,36 @@ class PaneKeys(KeyedScreen):
 
     def filter_by(self, text: str) -> str | None:
         """`:filter TEXT`; why not, or None."""
+        return self._filter(text, entered=True)
+
+    def preview(self, text: str) -> str | None:
+        return self._filter(text, entered=False)
+
+    def _filter(self, text: str, *, entered: bool) -> str | None:
         try:
-            self.current.set_filter(text)
+            self.current.set_filter(text, entered=entered)
         except BadFilter as error:
             return str(error)
         return None
+
+    def action_faults(self) -> None:
+        if why := self.current.toggle_faults():
+            self.app.notify(why)
+
+    def action_widen(self) -> None:
+        self.current.narrow(dict.fromkeys(self.current.narrowed(), ""))
+
+    def back_in_pane(self) -> bool:
+        """Undo one of what was done to the rows, the nearest first; False: there was nothing."""
+        if self.current.clear_marks():
+            return True
+        if self.current.filter_text():
+            self.current.set_filter("")
+            return True
+        if self.current.faults:
+            self.current.toggle_faults()
+            return True
+        return False
 
     def action_sort(self) -> None:
         if self.current.sort_choices():
@@ -72,6 +109,12 @@ class PaneKeys(KeyedScreen):
     def action_reverse(self) -> None:
         self.current.reverse()
 
+    def action_sort_left(self) -> None:
+        self.current.sort_beside(-1)
+
+    def action_sort_right(self) -> None:
+        self.current.sort_beside(1)
+
     def action_wide(self) -> None:
         self.current.toggle_wide()
 
@@ -81,6 +124,56 @@ class PaneKeys(KeyedScreen):
             self.cockpit.copy(text)
         else:
             self.app.notify("nothing to copy")
+
+    # -- what only a server knows ----------------------------------------------------------------------
+
+    def entered(self, mode: str, text: str) -> str | None:
+        """A word that nothing answers to may be a kind that the sources of the pane know."""
+        from cockpit.tui import commands
+
+        word, pane = text.split(maxsplit=1)[0] if text.strip() else "", self.current.pane
+        find = pane.find if pane is not None else None
+        if mode != "command" or find is None or not word or commands.matching_word(word, self.offered()):
+            return super().entered(mode, text)
+        return self.look_up(partial(find, word))
+
+    def look_up(self, find: Callable[[], Awaitable[Pane[Any]]]) -> str:
+        """Open what is found. The prompt stays, says so, and is left at the end; leaving it before ends the search."""
+        begin(self, partial(self._look_up, find), group="find", exclusive=True)
+        return LOOKING
+
+    async def _look_up(self, find: Callable[[], Awaitable[Pane[Any]]]) -> None:
+        from cockpit.tui.opening import lay
+
+        why = ""
+        try:
+            async with asyncio.timeout(LOOK_UP_SECONDS) as limit:
+                found = await find()
+        except SourceError as error:
+            why = str(error)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            why = f"no answer within {LOOK_UP_SECONDS:.0f} s"
+        if self.prompt is None or not self.prompt.display or self.session is None:
+            return
+        if why:
+            self.prompt.complain(why)
+            return
+        self._close()
+        lay(self.cockpit, self.session, found, found.title, self.current.narrowed())
+
+    def on_prompt_typed(self, event: Prompt.Typed) -> None:
+        if self._stop_looking_up():
+            event.prompt.complain("")
+        super().on_prompt_typed(event)
+
+    def on_prompt_closed(self, event: Prompt.Closed) -> None:
+        self._stop_looking_up()
+        super().on_prompt_closed(event)
+
+    def _stop_looking_up(self) -> bool:
+        return bool(self.workers.cancel_group(self, "find"))
 
     # -- screens above -----------------------------------------------------------------------------
 
@@ -106,7 +199,10 @@ class PaneKeys(KeyedScreen):
 
     def action_run(self, command_id: str) -> None:
         """A key of the current pane's own."""
-        self.current.action_run(command_id)
+        from cockpit.tui import opening
+
+        if not opening.by_key(self, command_id):
+            self.current.action_run(command_id)
 
     @on(PaneFrame.Wanted)
     def _wanted(self, event: PaneFrame.Wanted) -> None:
