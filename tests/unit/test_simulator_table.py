@@ -8,7 +8,9 @@ import pytest
 
 from cockpit.demo.kubernetes import kinds
 from cockpit.demo.kubernetes.store import timestamp
-from cockpit.demo.kubernetes.table import human_duration, pod_summary, table
+from cockpit.demo.kubernetes.tables.cells import human_duration
+from cockpit.demo.kubernetes.tables.pods import pod_summary
+from cockpit.demo.kubernetes.tables.printing import table
 
 NOW = 1_800_000_000.0
 READY = [{"type": "Ready", "status": "True"}]

@@ -17,7 +17,9 @@ from cockpit.demo.kubernetes.simulator import simulator
 
 async def _serve(options: argparse.Namespace) -> None:
     options.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    async with simulator(options.state_dir, port=options.port, pods=options.pods, seed=options.seed, cron=True) as sim:
+    async with simulator(
+        options.state_dir, port=options.port, pods=options.pods, seed=options.seed, cron_jobs=True
+    ) as sim:
         await ready_until_orphaned({"kubeconfig": str(sim.kubeconfig), "context": sim.context, "url": sim.url})
 
 

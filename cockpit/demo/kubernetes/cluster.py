@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 
 from cockpit.demo.kubernetes import kinds, kubelet
+from cockpit.demo.kubernetes.controllers.budgets import Budgets
+from cockpit.demo.kubernetes.controllers.claims import Claims
+from cockpit.demo.kubernetes.controllers.cronjobs import CronJobs
+from cockpit.demo.kubernetes.controllers.daemonsets import DaemonSets
+from cockpit.demo.kubernetes.controllers.deployments import Deployments
+from cockpit.demo.kubernetes.controllers.jobs import Jobs
+from cockpit.demo.kubernetes.controllers.owning import Controller
+from cockpit.demo.kubernetes.controllers.replicasets import ReplicaSets
+from cockpit.demo.kubernetes.controllers.statefulsets import StatefulSets
 from cockpit.demo.kubernetes.kinds import Kind
 from cockpit.demo.kubernetes.kubelet import Kubelets
 from cockpit.demo.kubernetes.logs import Logs
-from cockpit.demo.kubernetes.objects import Objects, Voices, suffix
+from cockpit.demo.kubernetes.objects import Objects, Voices
 from cockpit.demo.kubernetes.recorder import Recorder
 from cockpit.demo.kubernetes.store import Compacted, Event, Key, Record, Store, controller, parse_stamp
-from cockpit.demo.kubernetes.workloads import Deployments, ReplicaSets
 
 REVISIT = 5.0  # seconds between looks at rollouts that are under way (their deadline passes without an event)
 SETTLED_AFTER = 20.0  # seconds that the scenery's rollouts took in their day
@@ -26,16 +34,23 @@ class Cluster:
         self._pace = pace
         self.recorder = Recorder(store)
         self.kubelets = Kubelets(store, objects, logs, self.recorder, voices, pace=pace)
-        self._controllers: dict[str, Deployments | ReplicaSets] = {
-            "deployments": Deployments(store, objects, self.recorder),
+        self.cronjobs = CronJobs(store, objects, self.recorder)
+        self._controllers: dict[str, Controller] = {
             "replicasets": ReplicaSets(store, objects, self.recorder),
+            "deployments": Deployments(store, objects, self.recorder),
+            "statefulsets": StatefulSets(store, objects, self.recorder),
+            "daemonsets": DaemonSets(store, objects, self.recorder),
+            "jobs": Jobs(store, objects, self.recorder),
+            "cronjobs": self.cronjobs,
+            "persistentvolumeclaims": Claims(objects),
+            "poddisruptionbudgets": Budgets(store, objects),
         }
         self._places: dict[str, tuple[Kind, Key]] = {}  # uid of a workload -> where it is
         self._dirty: dict[str, None] = {}
 
     def settle(self) -> None:
         """Work out the status of every workload at once (the scenery has only put the pods there)."""
-        for resource in ("replicasets", "deployments"):
+        for resource in self._controllers:
             for record in self._store.all(resource):
                 born = parse_stamp(record.load()["metadata"]["creationTimestamp"]) or 0.0
                 self._controllers[resource].reconcile(record, born + SETTLED_AFTER)
@@ -43,9 +58,9 @@ class Cluster:
     async def run(self) -> None:
         """Until cancelled."""
         version = self._store.version
-        for kind in (kinds.DEPLOYMENTS, kinds.REPLICASETS):
-            for record in self._store.all(kind.resource):
-                self._places[record.uid] = (kind, record.key)
+        for resource in self._controllers:
+            for record in self._store.all(resource):
+                self._places[record.uid] = (kinds.KINDS[resource], record.key)
         try:
             while True:
                 try:
@@ -69,9 +84,9 @@ class Cluster:
         """History was lost: look at everything."""
         for record in self._store.all("pods"):
             self.kubelets.notice(record)
-        for kind in (kinds.DEPLOYMENTS, kinds.REPLICASETS):
-            for record in self._store.all(kind.resource):
-                self._places[record.uid] = (kind, record.key)
+        for resource in self._controllers:
+            for record in self._store.all(resource):
+                self._places[record.uid] = (kinds.KINDS[resource], record.key)
                 self._dirty[record.uid] = None
 
     def _revisit(self) -> None:
@@ -87,6 +102,12 @@ class Cluster:
                 self._replace(record)
             else:
                 self.kubelets.notice(record)
+            for budget in self._store.all("poddisruptionbudgets"):
+                if budget.namespace == record.namespace:
+                    self._dirty[budget.uid] = None
+        elif record.resource == "nodes":
+            for daemons in self._store.all("daemonsets"):
+                self._dirty[daemons.uid] = None
         elif record.resource in self._controllers:
             if event.gone:
                 self._places.pop(record.uid, None)
@@ -115,30 +136,25 @@ class Cluster:
 
     def _collect(self, owner: Record) -> None:
         """An owner is gone: what it controlled follows."""
-        for record in self._store.owned(owner.uid, "replicasets"):
-            self._store.remove(kinds.REPLICASETS, *record.key)
+        for kind in (kinds.REPLICASETS, kinds.JOBS):
+            for record in self._store.owned(owner.uid, kind.resource):
+                self._store.remove(kind, *record.key)
         for record in self._store.owned(owner.uid, "pods"):
             self._objects.terminate(record)
 
     def _replace(self, gone: Record) -> None:
-        """Stateful sets, daemon sets and a node's static pods bring theirs back; they themselves are not served."""
+        """A node's kubelet brings its static pods back."""
         last = gone.load()
         owner = controller(last)
-        if owner is None or owner["kind"] not in ("StatefulSet", "DaemonSet", "Node"):
+        if owner is None or owner["kind"] != "Node":
             return
         metadata, spec = last["metadata"], last["spec"]
-        name = metadata["name"]
-        if owner["kind"] == "DaemonSet":
-            name = metadata.get("generateName", name) + suffix(self._store)
         kept = {
             key: metadata[key]
-            for key in ("namespace", "labels", "annotations", "generateName", "ownerReferences")
+            for key in ("name", "namespace", "labels", "annotations", "ownerReferences")
             if key in metadata
         }
-        node = spec.pop("nodeName", None)
-        if owner["kind"] != "StatefulSet" and node:
+        if node := spec.pop("nodeName", None):
             kubelet.pin(spec, node)
-        self._objects.save(
-            kinds.PODS,
-            {"metadata": {"name": name, **kept}, "spec": spec, "status": {"phase": "Pending", "qosClass": "Burstable"}},
-        )
+        status = {"phase": "Pending", "qosClass": "Burstable"}
+        self._objects.save(kinds.PODS, {"metadata": kept, "spec": spec, "status": status})

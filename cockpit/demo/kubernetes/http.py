@@ -17,7 +17,7 @@ from aiohttp import web
 from cockpit.demo.kubernetes import kinds, patch
 from cockpit.demo.kubernetes.admin import Admin
 from cockpit.demo.kubernetes.asks import Ask, flag, number, understand
-from cockpit.demo.kubernetes.discovery import fixed
+from cockpit.demo.kubernetes.discovery import AGGREGATED, Served, aggregated, fixed
 from cockpit.demo.kubernetes.faults import Fault, Faults
 from cockpit.demo.kubernetes.inside import VERBS as INSIDE
 from cockpit.demo.kubernetes.inside import Inside
@@ -50,6 +50,8 @@ class Api:
         self.token = token
         self.bookmark_seconds = bookmark_seconds
         self.watch_list = True
+        self.aggregated = True  # discovery of all groups at once, where the client asks for it
+        self.metrics: Served = "served"
         self.faults = Faults()
         self.streams: set[Stream] = set()
         self.inside = Inside(store)
@@ -86,8 +88,8 @@ class Api:
             raise unauthorized()
         if request.path.startswith("/_simulator/"):
             return await self.admin.handle(request)
-        if request.method == "GET" and (found := fixed(request.path)) is not None:
-            return self._json(found)
+        if request.method == "GET" and (found := self._discovered(request)) is not None:
+            return found
         ask = understand(request)
         self.requests[ask.verb] += 1
         streaming: Fault | None = None
@@ -109,6 +111,14 @@ class Api:
         if streaming is not None:
             return await self._spoilt(request, response, streaming)
         return response
+
+    def _discovered(self, request: web.Request) -> web.Response | None:
+        if self.aggregated and "as=APIGroupDiscoveryList" in request.headers.get("Accept", ""):
+            whole = aggregated(request.path, metrics=self.metrics)
+            if whole is not None:
+                return self._json(whole, headers={"Content-Type": AGGREGATED})
+        found = fixed(request.path, metrics=self.metrics)
+        return None if found is None else self._json(found)
 
     async def _struck(self, request: web.Request, fault: Fault, ask: Ask) -> web.StreamResponse | None:
         """A fault's own answer; None where the usual answer goes out spoilt."""
@@ -181,7 +191,7 @@ class Api:
 
     def _json(self, body: Object | bytes, *, code: int = 200, headers: dict[str, str] | None = None) -> web.Response:
         data = body if isinstance(body, bytes) else msgspec.json.encode(body) + b"\n"
-        return web.Response(body=data, status=code, content_type="application/json", headers=headers)
+        return web.Response(body=data, status=code, headers={"Content-Type": "application/json", **(headers or {})})
 
     # -- watch
 

@@ -8,12 +8,21 @@ from typing import Any
 import msgspec
 
 VERBS = ("create", "delete", "get", "list", "patch", "update", "watch")
-_SUB_VERBS = {"log": ["get"], "exec": ["create", "get"], "portforward": ["create", "get"]}
+_SUB_VERBS = {
+    "log": ["get"],
+    "exec": ["create", "get"],
+    "portforward": ["create", "get"],
+    "eviction": ["create"],
+}
+_SUB_GROUPS = {"Scale": ("autoscaling", "v1"), "Eviction": ("policy", "v1")}
 Object = dict[str, Any]  # one Kubernetes object as decoded JSON
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One resource type. `group_version`: `v1` or `apps/v1`; `fields`: field selectors beside name and namespace."""
+    """One resource type. `group_version`: `v1` or `apps/v1`; `fields`: field selectors beside name and namespace.
+
+    `custom`: of a CustomResourceDefinition, which takes no strategic merge patch.
+    """
 
     resource: str
     kind: str
@@ -23,6 +32,7 @@ class Kind(msgspec.Struct, frozen=True):
     categories: tuple[str, ...] = ()
     subresources: Mapping[str, str] = {}  # frozen
     fields: Mapping[str, str] = {}  # label -> dotted path
+    custom: bool = False
 
     @property
     def group(self) -> str:
@@ -58,8 +68,8 @@ class Kind(msgspec.Struct, frozen=True):
                 "kind": kind,
                 "verbs": _SUB_VERBS.get(sub, ["get", "patch", "update"]),
             }
-            if kind == "Scale":
-                child |= {"group": "autoscaling", "version": "v1"}
+            if kind in _SUB_GROUPS:
+                child["group"], child["version"] = _SUB_GROUPS[kind]
             entries.append(child)
         return entries
 
@@ -70,7 +80,12 @@ PODS = Kind(
     "v1",
     short=("po",),
     categories=("all",),
-    subresources={"log": "Pod", "exec": "PodExecOptions", "portforward": "PodPortForwardOptions"},
+    subresources={
+        "log": "Pod",
+        "exec": "PodExecOptions",
+        "portforward": "PodPortForwardOptions",
+        "eviction": "Eviction",
+    },
     fields={
         "spec.nodeName": "spec.nodeName",
         "spec.restartPolicy": "spec.restartPolicy",
@@ -120,8 +135,55 @@ REPLICASETS = Kind(
     subresources={"scale": "Scale"},
 )
 
+STATEFULSETS = Kind(
+    "statefulsets", "StatefulSet", "apps/v1", short=("sts",), categories=("all",), subresources={"scale": "Scale"}
+)
+DAEMONSETS = Kind("daemonsets", "DaemonSet", "apps/v1", short=("ds",), categories=("all",))
+JOBS = Kind("jobs", "Job", "batch/v1", categories=("all",), fields={"status.successful": "status.succeeded"})
+CRONJOBS = Kind("cronjobs", "CronJob", "batch/v1", short=("cj",), categories=("all",))
+SERVICES = Kind(
+    "services",
+    "Service",
+    "v1",
+    short=("svc",),
+    categories=("all",),
+    fields={"spec.clusterIP": "spec.clusterIP", "spec.type": "spec.type"},
+)
+INGRESSES = Kind("ingresses", "Ingress", "networking.k8s.io/v1", short=("ing",))
+CONFIGMAPS = Kind("configmaps", "ConfigMap", "v1", short=("cm",))
+SECRETS = Kind("secrets", "Secret", "v1", fields={"type": "type"})
+CLAIMS = Kind("persistentvolumeclaims", "PersistentVolumeClaim", "v1", short=("pvc",))
+BUDGETS = Kind("poddisruptionbudgets", "PodDisruptionBudget", "policy/v1", short=("pdb",))
+CERTIFICATES = Kind(
+    "certificates",
+    "Certificate",
+    "cert-manager.io/v1",
+    short=("cert", "certs"),
+    categories=("cert-manager",),
+    custom=True,
+)
+
 KINDS: Mapping[str, Kind] = {
-    kind.resource: kind for kind in (PODS, NODES, NAMESPACES, EVENTS, DEPLOYMENTS, REPLICASETS)
+    kind.resource: kind
+    for kind in (
+        PODS,
+        NODES,
+        NAMESPACES,
+        EVENTS,
+        SERVICES,
+        CONFIGMAPS,
+        SECRETS,
+        CLAIMS,
+        DEPLOYMENTS,
+        REPLICASETS,
+        STATEFULSETS,
+        DAEMONSETS,
+        JOBS,
+        CRONJOBS,
+        INGRESSES,
+        BUDGETS,
+        CERTIFICATES,
+    )
 }
 
 

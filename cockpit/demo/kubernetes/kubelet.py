@@ -2,7 +2,8 @@
 
 What becomes of a pod is said by its annotation `simulator.cockpit/behaviour`: none (it runs), `crash` (exit 1 after a
 while, with the doubling back-off), `oom`, `image-missing`, `init-hang`, `init-crash`, `complete`, `unready`,
-`unschedulable`. It comes with the template, so a rollout can mend or break a workload.
+`unschedulable`, `fail` (exit 1 once). It comes with the template, so a rollout can mend or break a workload. A job's
+pod of which nothing is said is done after a while.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from cockpit.demo.kubernetes.kinds import Object, dig
 from cockpit.demo.kubernetes.logs import Logs
 from cockpit.demo.kubernetes.objects import Objects, Voices
 from cockpit.demo.kubernetes.recorder import Recorder
-from cockpit.demo.kubernetes.store import Key, Record, Store, parse_stamp
+from cockpit.demo.kubernetes.store import Key, Record, Store, controller, parse_stamp
 
 BEHAVIOUR = "simulator.cockpit/behaviour"
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"  # a label: no pod is scheduled there
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 10, 300  # seconds, as the kubelet's
 LAST_WORDS = {
     "crash": (
@@ -36,6 +38,7 @@ LAST_WORDS = {
         'level=warn msg="heap at 97 %"',
     ),
     "init-crash": ("migrating schema 41 -> 42", 'ERROR: relation "invoices" is locked', "migration failed"),
+    "fail": ("backup: dumping ledger", "backup: disk quota exceeded after 4.1 GiB", "backup: failed"),
     "complete": ("exporting rows=18244", "uploaded report.parquet", "done"),
 }
 
@@ -159,12 +162,9 @@ class Kubelets:
         await self._pause(0.15)
         pod = self._load(key, uid)
         behaviour = _behaviour(pod)
-        nodes = sorted(
-            n.name for n in self._store.all("nodes") if "node-role.kubernetes.io/control-plane" not in n.labels
-        )
-        if behaviour == "unschedulable" or not nodes:
-            await self._unschedulable(key, uid, len(nodes))
-        node = pinned(pod) or self._store.random.choice(nodes)
+        if behaviour == "unschedulable":
+            await self._unschedulable(key, uid, sum(1 for _ in self._store.all("nodes")))
+        node = pinned(pod) or await self._choose(key, uid)
         address = _host_address(self._store, node)
         pod = self._edit(key, uid, lambda p: podstate.place(p, node, address, time.time()))
         self._say(pod, "Scheduled", f"Successfully assigned {'/'.join(key)} to {node}")
@@ -196,8 +196,12 @@ class Kubelets:
         pod = self._load(key, uid)
         behaviour = _behaviour(pod)
         main = pod["spec"]["containers"][0]["name"]
-        if behaviour in ("crash", "oom"):
+        if behaviour in ("fail", "crash", "oom"):
             self._mark_ready(key, uid, but=main)
+            if behaviour == "fail" or dig(pod, "spec.restartPolicy") == "Never":
+                await self._pause(2.0)
+                self._finish(key, uid, main, behaviour, code=1)
+                return
             await self._crash(key, uid, main, behaviour)
         elif behaviour == "complete":
             await self._pause(2.0)
@@ -322,15 +326,33 @@ class Kubelets:
 
     async def _unschedulable(self, key: Key, uid: str, nodes: int) -> None:
         message = f"0/{nodes} nodes are available: {nodes} Insufficient memory. no new claims to deallocate."
-        pod = self._edit(
-            key,
-            uid,
-            lambda p: podstate.set_condition(p["status"], "PodScheduled", False, time.time(), "Unschedulable", message),
-        )
         while True:
-            self._say(pod, "FailedScheduling", message, warning=True)
+            self._refuse(key, uid, message)
             await self._pause(60.0)
-            pod = self._load(key, uid)
+
+    async def _choose(self, key: Key, uid: str) -> str:
+        """A node that takes pods; waits, unscheduled, while there is none."""
+        told = False
+        while True:
+            version = self._store.version
+            nodes = list(self._store.all("nodes"))
+            free = [n.name for n in nodes if CONTROL_PLANE not in n.labels and "spec.unschedulable" not in n.fields]
+            if free:
+                return self._store.random.choice(sorted(free))
+            if not told:
+                told = True
+                message = f"0/{len(nodes)} nodes are available: {len(nodes)} node(s) were unschedulable."
+                self._refuse(key, uid, message)
+                continue
+            await self._store.changed(version)
+
+    def _refuse(self, key: Key, uid: str, message: str) -> Object:
+        def refused(pod: Object) -> None:
+            podstate.set_condition(pod["status"], "PodScheduled", False, time.time(), "Unschedulable", message)
+
+        pod = self._edit(key, uid, refused)
+        self._say(pod, "FailedScheduling", message, warning=True)
+        return pod
 
     async def _end(self, key: Key, uid: str) -> None:
         """SIGTERM, the containers' last moment, and the pod is gone. Never longer than its grace."""
@@ -372,7 +394,9 @@ def pinned(pod: Object) -> str:
 
 
 def _behaviour(pod: Object) -> str:
-    return str((pod["metadata"].get("annotations") or {}).get(BEHAVIOUR, ""))
+    said = (pod["metadata"].get("annotations") or {}).get(BEHAVIOUR, "")
+    owner = controller(pod)
+    return str(said) or ("complete" if owner is not None and owner["kind"] == "Job" else "")
 
 
 def _init_names(pod: Object) -> set[str]:

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from cockpit.demo.kubernetes import table
 from cockpit.demo.kubernetes.asks import Ask, number
 from cockpit.demo.kubernetes.kinds import Object
 from cockpit.demo.kubernetes.refusals import Refusal, bad_request, too_new
 from cockpit.demo.kubernetes.selectors import Accepts, selector
 from cockpit.demo.kubernetes.store import Record, Store
+from cockpit.demo.kubernetes.tables.printing import table
 
 GZIP_FROM = 128 * 1024  # as kube-apiserver: larger answers are compressed, at level 1
 
@@ -34,7 +34,7 @@ def _token(version: int, after: tuple[str, str]) -> str:
 
 def shown_as_table(ask: Ask, items: Sequence[Object], metadata: Object, *, titled: bool) -> Object:
     include = ask.query.get("includeObject", "Metadata")
-    return table.table(ask.kind, items, metadata, time.time(), include=include, titled=titled)
+    return table(ask.kind, items, metadata, time.time(), include=include, titled=titled)
 
 
 class Lists:

@@ -8,10 +8,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cockpit.demo.kubernetes import kinds, patch, shapes
+from cockpit.demo.kubernetes.defaults import defaulted, validate
 from cockpit.demo.kubernetes.kinds import Kind, Object, dig
 from cockpit.demo.kubernetes.logs import Line, Log, Logs, Voice
 from cockpit.demo.kubernetes.managed import managed_fields
-from cockpit.demo.kubernetes.refusals import already_exists, bad_request, conflict, invalid, not_allowed, not_found
+from cockpit.demo.kubernetes.refusals import (
+    Refusal,
+    already_exists,
+    bad_request,
+    conflict,
+    invalid,
+    not_allowed,
+    not_found,
+)
 from cockpit.demo.kubernetes.store import Record, Store, parse_stamp, timestamp
 
 Voices = Callable[[Object, str], tuple[Voice | None, float]]  # pod, container -> its voice and mean seconds per line
@@ -144,8 +153,9 @@ class Objects:
             metadata["namespace"] = namespace
         if self.store.get(kind.resource, namespace, name) is not None:
             raise already_exists(kind, name)
-        defaulted(kind, item)
-        self._check(kind, name, item)
+        metadata["uid"] = self.store.uid()
+        defaulted(kind, item, self.store.random)
+        validate(kind, name, item)
         if dry:
             return self._shown(kind, item, "")
         return self._shown(kind, self.save(kind, item, manager=manager).load(), "")
@@ -176,6 +186,13 @@ class Objects:
             change.setdefault("metadata", {})["name"] = name
             return self._made(kind, namespace, change, manager=manager, dry=dry), True
         shown = self._shown(kind, record.load(), sub)
+        if kind.custom and content_type == "application/strategic-merge-patch+json":
+            raise Refusal(
+                415,
+                "UnsupportedMediaType",
+                "the body of the request was in an unknown format - accepted media types include: "
+                "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+            )
         changed = patch.apply(content_type, shown, change)
         if not isinstance(changed, dict):
             raise bad_request("the patch makes no object")
@@ -217,39 +234,14 @@ class Objects:
                 item["status"] = before["status"]
             item = shapes.without_nulls(item)
             shapes.check(kind, item)
-            defaulted(kind, item)
-        self._check(kind, record.name, item, before)
+            defaulted(kind, item, self.store.random)
+        validate(kind, record.name, item, before)
         if item.get("spec") != before.get("spec") and "generation" in before["metadata"]:
             item["metadata"]["generation"] = before["metadata"]["generation"] + 1
         same = {k: v for k, v in item.items() if k not in ("kind", "apiVersion")} == before
         if dry or same:
             return self._shown(kind, item, sub)
         return self._shown(kind, self.save(kind, item, manager=manager).load(), sub)
-
-    @staticmethod
-    def _check(kind: Kind, name: str, item: Object, before: Object | None = None) -> None:
-        spec = item.get("spec", {})
-        if kind in (kinds.DEPLOYMENTS, kinds.REPLICASETS):
-            replicas = spec.get("replicas", 1)
-            if replicas < 0:
-                why = f"Invalid value: {replicas}: must be greater than or equal to 0"
-                raise invalid(kind, name, "spec.replicas", why)
-            chosen, labels = dig(spec, "selector.matchLabels"), dig(spec, "template.metadata.labels")
-            if not chosen:
-                raise invalid(kind, name, "spec.selector", "Required value")
-            if not set(chosen.items()) <= set((labels or {}).items()):
-                raise invalid(
-                    kind,
-                    name,
-                    "spec.template.metadata.labels",
-                    "Invalid value: `selector` does not match template `labels`",
-                )
-            if before is not None and chosen != dig(before, "spec.selector.matchLabels"):
-                raise invalid(kind, name, "spec.selector", "Invalid value: field is immutable")
-            if not dig(spec, "template.spec.containers"):
-                raise invalid(kind, name, "spec.template.spec.containers", "Required value")
-        elif kind is kinds.PODS and not spec.get("containers"):
-            raise invalid(kind, name, "spec.containers", "Required value")
 
     def delete(
         self, kind: Kind, namespace: str, name: str, sent: Any, query: Mapping[str, str], *, dry: bool
@@ -307,7 +299,7 @@ class Objects:
         self.logs.forget(record.uid)
 
     def _orphan(self, uid: str) -> None:
-        for kind in (kinds.REPLICASETS, kinds.PODS):
+        for kind in (kinds.REPLICASETS, kinds.JOBS, kinds.PODS):
             for record in self.store.owned(uid, kind.resource):
                 item = record.load()
                 references = item["metadata"]["ownerReferences"]
@@ -322,43 +314,3 @@ def _statuses(pod: Object) -> list[Object]:
 
 def _grace(asked: int | None, pod: Object) -> int:
     return max(0, pod.get("spec", {}).get("terminationGracePeriodSeconds", 30) if asked is None else asked)
-
-
-def _pod_defaults(spec: Object) -> None:
-    spec.setdefault("restartPolicy", "Always")
-    spec.setdefault("terminationGracePeriodSeconds", 30)
-    spec.setdefault("dnsPolicy", "ClusterFirst")
-    spec.setdefault("serviceAccountName", "default")
-    spec.setdefault("securityContext", {})
-    spec.setdefault("schedulerName", "default-scheduler")
-    for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]:
-        if isinstance(container, dict):
-            container.setdefault("resources", {})
-            container.setdefault("imagePullPolicy", "IfNotPresent")
-            container.setdefault("terminationMessagePath", "/dev/termination-log")
-            container.setdefault("terminationMessagePolicy", "File")
-
-
-def defaulted(kind: Kind, item: Object) -> None:
-    """Fill in what the API server would (pkg/apis/core/v1, apps/v1 defaults)."""
-    spec = item.get("spec")
-    if not isinstance(spec, dict):
-        return
-    if kind is kinds.PODS:
-        _pod_defaults(spec)
-        item.setdefault("status", {"phase": "Pending", "qosClass": "BestEffort"})
-    elif kind in (kinds.DEPLOYMENTS, kinds.REPLICASETS):
-        item["metadata"].setdefault("generation", 1)
-        spec.setdefault("replicas", 1)
-        item.setdefault("status", {})
-        template = spec.get("template")
-        if isinstance(template, dict) and isinstance(template.get("spec"), dict):
-            _pod_defaults(template["spec"])
-        if kind is kinds.DEPLOYMENTS:
-            spec.setdefault("revisionHistoryLimit", 10)
-            spec.setdefault("progressDeadlineSeconds", 600)
-            strategy = spec.setdefault("strategy", {})
-            if strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":
-                rolling = strategy.setdefault("rollingUpdate", {})
-                rolling.setdefault("maxSurge", "25%")
-                rolling.setdefault("maxUnavailable", "25%")

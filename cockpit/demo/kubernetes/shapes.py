@@ -80,6 +80,71 @@ class WorkloadSpec(msgspec.Struct):
     strategy: Strategy = msgspec.field(default_factory=Strategy)
 
 
+class SetSpec(msgspec.Struct):
+    """Of a StatefulSet or a DaemonSet."""
+
+    selector: LabelSelector
+    template: Template
+    replicas: _Int32 = 1
+    updateStrategy: Object = {}
+    volumeClaimTemplates: list[Object] = []
+
+
+class JobSpec(msgspec.Struct):
+    template: Template
+    parallelism: _Int32 = 1
+    completions: _Int32 = 1
+    backoffLimit: _Int32 = 6
+    suspend: bool = False
+
+
+class JobTemplate(msgspec.Struct):
+    spec: JobSpec
+    metadata: Metadata = msgspec.field(default_factory=Metadata)
+
+
+class CronJobSpec(msgspec.Struct):
+    schedule: str
+    jobTemplate: JobTemplate
+    suspend: bool = False
+    successfulJobsHistoryLimit: _Int32 = 3
+    failedJobsHistoryLimit: _Int32 = 1
+
+
+class Port(msgspec.Struct):
+    port: _Int32
+    nodePort: _Int32 = 0
+
+
+class ServiceSpec(msgspec.Struct):
+    ports: list[Port] = []
+    selector: _Texts = {}
+    externalIPs: list[str] = []
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"] = "ClusterIP"
+
+
+class Rule(msgspec.Struct):
+    host: str = ""
+
+
+class IngressSpec(msgspec.Struct):
+    rules: list[Rule] = []
+    tls: list[Object] = []
+    ingressClassName: str = ""
+
+
+class BudgetSpec(msgspec.Struct):
+    selector: LabelSelector = msgspec.field(default_factory=LabelSelector)
+    minAvailable: _Int32 | str = 0
+    maxUnavailable: _Int32 | str = 0
+
+
+class ClaimSpec(msgspec.Struct):
+    accessModes: list[str] = []
+    storageClassName: str = ""
+    resources: Object = {}
+
+
 class PodShape(msgspec.Struct):
     spec: PodSpec
     metadata: Metadata
@@ -90,9 +155,45 @@ class WorkloadShape(msgspec.Struct):
     metadata: Metadata
 
 
+class SetShape(msgspec.Struct):
+    spec: SetSpec
+    metadata: Metadata
+
+
+class JobShape(msgspec.Struct):
+    spec: JobSpec
+    metadata: Metadata
+
+
+class CronJobShape(msgspec.Struct):
+    spec: CronJobSpec
+    metadata: Metadata
+
+
+class ServiceShape(msgspec.Struct):
+    spec: ServiceSpec
+    metadata: Metadata
+
+
+class IngressShape(msgspec.Struct):
+    spec: IngressSpec
+    metadata: Metadata
+
+
+class BudgetShape(msgspec.Struct):
+    spec: BudgetSpec
+    metadata: Metadata
+
+
+class ClaimShape(msgspec.Struct):
+    spec: ClaimSpec
+    metadata: Metadata
+
+
 class AnyShape(msgspec.Struct):
     metadata: Metadata
     spec: Object = {}
+    data: _Texts = {}
 
 
 class Preconditions(msgspec.Struct):
@@ -107,10 +208,18 @@ class DeleteOptions(msgspec.Struct):
     dryRun: list[str] | None = None
 
 
-_SHAPES: dict[str, type[PodShape | WorkloadShape | AnyShape]] = {
+_SHAPES: dict[str, type[Any]] = {
     "pods": PodShape,
     "deployments": WorkloadShape,
     "replicasets": WorkloadShape,
+    "statefulsets": SetShape,
+    "daemonsets": SetShape,
+    "jobs": JobShape,
+    "cronjobs": CronJobShape,
+    "services": ServiceShape,
+    "ingresses": IngressShape,
+    "poddisruptionbudgets": BudgetShape,
+    "persistentvolumeclaims": ClaimShape,
 }
 
 
@@ -140,5 +249,5 @@ def check(kind: Kind, item: Object) -> None:
     except msgspec.ValidationError as error:
         name = kind.kind
         raise bad_request(f'{name} in version "{kind.group_version}" cannot be handled as a {name}: {error}') from None
-    if isinstance(shaped, WorkloadShape) and shaped.spec.replicas > MOST_REPLICAS:
+    if isinstance(shaped, WorkloadShape | SetShape) and shaped.spec.replicas > MOST_REPLICAS:
         raise Refusal(403, "Forbidden", f"exceeded quota: a workload has at most {MOST_REPLICAS} replicas here")

@@ -21,16 +21,15 @@ from pathlib import Path
 import yaml
 from aiohttp import web
 
-from cockpit.demo.kubernetes import certificates, kinds
+from cockpit.demo.kubernetes import certificates, cron, kinds
 from cockpit.demo.kubernetes.cluster import Cluster
-from cockpit.demo.kubernetes.cron import Cron
 from cockpit.demo.kubernetes.faults import Faults
 from cockpit.demo.kubernetes.http import Api
 from cockpit.demo.kubernetes.kinds import Object
 from cockpit.demo.kubernetes.kubelet import loudly
 from cockpit.demo.kubernetes.logs import Logs
 from cockpit.demo.kubernetes.objects import Objects
-from cockpit.demo.kubernetes.scenery import Scenery
+from cockpit.demo.kubernetes.scenery.stage import Scenery
 from cockpit.demo.kubernetes.store import HISTORY, Store
 from cockpit.demo.kubernetes.synthetic import synthetic
 from cockpit.demo.kubernetes.voices import voice_of
@@ -149,12 +148,12 @@ async def simulator(
     tls: bool = True,
     bookmark_seconds: float = 60.0,
     history: int = HISTORY,
-    cron: bool = False,
+    cron_jobs: bool = False,
 ) -> AsyncIterator[Simulator]:
     """Run a cluster until the block ends.
 
     `scenery`: the demo's four nodes and forty pods; without it only what `put` writes. `pods`: so many synthetic pods
-    more. `pace`: how long the cluster's own doings take (0.1: ten times as quick). `cron`: a job runs every 45 seconds.
+    more. `pace`: how long the cluster's own doings take (0.1: ten times as quick). `cron_jobs`: schedules are kept.
     """
     store = Store(seed=seed, history=history)
     logs = Logs(time.time)
@@ -171,8 +170,8 @@ async def simulator(
     if pods:
         await synthetic(store, pods)
     lives = [asyncio.create_task(cluster.run(), name="cluster")]
-    if cron:
-        lives.append(asyncio.create_task(Cron(store, objects, pace=pace).run(), name="cron"))
+    if cron_jobs:
+        lives.append(asyncio.create_task(cron.run(cluster.cronjobs, pace=pace), name="cron"))
     for life in lives:
         life.add_done_callback(loudly)
     runner = web.AppRunner(api.app, handler_cancellation=True, access_log=None, shutdown_timeout=0.5)

@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from random import Random
 
 import msgspec
 
 from cockpit.demo.kubernetes import kinds, podstate
+from cockpit.demo.kubernetes.controllers.deployments import replica_set_of
+from cockpit.demo.kubernetes.controllers.owning import owner_reference, pod_of, template_hash
+from cockpit.demo.kubernetes.defaults import defaulted
 from cockpit.demo.kubernetes.kinds import Object
 from cockpit.demo.kubernetes.managed import managed_fields
-from cockpit.demo.kubernetes.objects import defaulted
 from cockpit.demo.kubernetes.store import Record, Store, timestamp
-from cockpit.demo.kubernetes.workloads import owner_reference, pod_of, replica_set_of, template_hash
 
 GROUP = 250  # pods of one deployment
 SPACES = 20  # namespaces load-00, load-01, ...
 AGE = 5 * 86400.0
 
 
-def _deployment(name: str, namespace: str, replicas: int, born: str) -> Object:
+def _deployment(name: str, namespace: str, replicas: int, born: str, random: Random) -> Object:
     labels = {"app": name, "app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "load"}
     container = {
         "name": "app",
@@ -38,7 +40,7 @@ def _deployment(name: str, namespace: str, replicas: int, born: str) -> Object:
             "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
         },
     }
-    defaulted(kinds.DEPLOYMENTS, item)
+    defaulted(kinds.DEPLOYMENTS, item, random)
     return item
 
 
@@ -78,7 +80,7 @@ async def synthetic(store: Store, count: int) -> None:
         space, replicas = f"load-{number % SPACES:02d}", min(GROUP, count - start)
         if store.get("namespaces", "", space) is None:
             store.put(kinds.NAMESPACES, {"metadata": {"name": space}, "spec": {}, "status": {"phase": "Active"}})
-        deployment = _deployment(f"load-{number:04d}", space, replicas, stamp)
+        deployment = _deployment(f"load-{number:04d}", space, replicas, stamp, store.random)
         deployment["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": "1"}
         whole = {"replicas": replicas, "readyReplicas": replicas, "availableReplicas": replicas}
         deployment["status"] = {

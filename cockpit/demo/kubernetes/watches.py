@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 import msgspec
 
-from cockpit.demo.kubernetes import table
 from cockpit.demo.kubernetes.asks import Ask, flag, number
 from cockpit.demo.kubernetes.kinds import Object
 from cockpit.demo.kubernetes.lists import shown_as_table
@@ -16,6 +15,7 @@ from cockpit.demo.kubernetes.refusals import invalid, too_new, too_old
 from cockpit.demo.kubernetes.selectors import selector
 from cockpit.demo.kubernetes.store import Compacted, Event, Record, Store
 from cockpit.demo.kubernetes.streams import Stream
+from cockpit.demo.kubernetes.tables.printing import table
 
 INITIAL_END = "k8s.io/initial-events-end"
 
@@ -134,5 +134,5 @@ class Watch:
         kind = self._ask.kind
         shown: Object = {"kind": kind.kind, "apiVersion": kind.group_version, "metadata": metadata}
         if self._ask.as_table:
-            shown = table.table(kind, [], metadata, 0.0, include="None", titled=not self._titled)
+            shown = table(kind, [], metadata, 0.0, include="None", titled=not self._titled)
         return msgspec.json.encode({"type": "BOOKMARK", "object": shown}) + b"\n"

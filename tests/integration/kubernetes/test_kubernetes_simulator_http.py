@@ -321,8 +321,8 @@ async def test_update_with_an_old_version_conflicts(sim: Simulator, api: Client)
     ("method", "path", "code"),
     [
         ("GET", f"{PODS}/none", 404),
-        ("GET", "/api/v1/secrets", 404),
-        ("GET", f"{PODS}/web-0/exec", 404),
+        ("GET", "/api/v1/endpoints", 404),
+        ("GET", f"{PODS}/web-0/proxy", 404),
         ("DELETE", PODS, 405),
         ("POST", f"{PODS}/web-0", 405),
         ("DELETE", "/api/v1/namespaces/shop", 405),
@@ -557,7 +557,7 @@ async def test_a_scripted_pod_stays_as_it_was_put_until_it_is_deleted(sim: Simul
 async def test_cron_brings_pods_that_complete_and_go(tmp_path: Path) -> None:
     jobs = "/api/v1/namespaces/payments/pods"
     async with (
-        simulator(tmp_path, pace=0.005, cron=True) as sim,
+        simulator(tmp_path, pace=0.005, cron_jobs=True) as sim,
         talk(sim) as api,
         api.watch(jobs, labelSelector="app=sync-rates") as event,
     ):

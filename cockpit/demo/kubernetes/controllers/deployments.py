@@ -1,4 +1,4 @@
-"""The deployment and replicaset controllers (pkg/controller/deployment, /replicaset): level-triggered, no memory.
+"""pkg/controller/deployment: rollouts, their history in replica sets, their conditions.
 
 Rolling updates keep maxSurge and maxUnavailable; scaling in the middle of a rollout goes to the new set alone, where
 the real controller spreads it.
@@ -8,82 +8,16 @@ from __future__ import annotations
 
 import copy
 import time
-import zlib
-from typing import Any
 
-import msgspec
-
-from cockpit.demo.kubernetes import kinds, podstate
-from cockpit.demo.kubernetes.kinds import Kind, Object, dig
-from cockpit.demo.kubernetes.objects import LETTERS, Objects, suffix
+from cockpit.demo.kubernetes import kinds
+from cockpit.demo.kubernetes.controllers.owning import owner_reference, share, template_hash
+from cockpit.demo.kubernetes.kinds import Object, dig
+from cockpit.demo.kubernetes.objects import Objects
 from cockpit.demo.kubernetes.recorder import Recorder
 from cockpit.demo.kubernetes.store import Record, Store, parse_stamp, timestamp
 
 HASH = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
-AT_ONCE = 500  # pods that one replicaset makes in one go
-
-
-def template_hash(template: Object, collisions: int = 0) -> str:
-    """A name part from a template, spelt as rand.SafeEncodeString does."""
-    number = zlib.crc32(msgspec.json.encode(template, order="sorted") + str(collisions).encode())
-    return "".join(LETTERS[ord(char) % len(LETTERS)] for char in str(number))
-
-
-def share(value: Any, whole: int, *, up: bool) -> int:
-    """An IntOrString of the rolling update: a number, or a percentage of `whole`."""
-    if isinstance(value, str) and value.endswith("%") and value[:-1].isdigit():
-        part = int(value[:-1]) * whole
-        return -(-part // 100) if up else part // 100
-    return int(value) if isinstance(value, int) else 0
-
-
-def owner_reference(kind: Kind, owner: Object) -> Object:
-    return {
-        "apiVersion": kind.group_version,
-        "kind": kind.kind,
-        "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
-
-
-def pod_of(template: Object, owner: Object, reference: Object, name: str) -> Object:
-    """A pod as a controller makes it from a template."""
-    metadata = template.get("metadata", {})
-    made: Object = {
-        "name": name,
-        "generateName": f"{reference['name']}-",
-        "namespace": owner["metadata"]["namespace"],
-        "labels": dict(metadata.get("labels") or {}),
-        "ownerReferences": [reference],
-    }
-    if metadata.get("annotations"):
-        made["annotations"] = dict(metadata["annotations"])
-    spec = copy.deepcopy(template["spec"])
-    token = f"kube-api-access-{name[-5:]}"
-    spec.setdefault("volumes", []).append(
-        {
-            "name": token,
-            "projected": {
-                "sources": [
-                    {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
-                    {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-                ],
-                "defaultMode": 420,
-            },
-        }
-    )
-    mount = {"name": token, "readOnly": True, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}
-    for container in [*spec["containers"], *spec.get("initContainers", ())]:
-        container.setdefault("volumeMounts", []).append(mount)
-    spec |= {"enableServiceLinks": True, "preemptionPolicy": "PreemptLowerPriority", "priority": 0}
-    spec["tolerations"] = [
-        {"key": f"node.kubernetes.io/{why}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
-        for why in ("not-ready", "unreachable")
-    ]
-    return {"metadata": made, "spec": spec, "status": {"phase": "Pending", "qosClass": "Burstable"}}
 
 
 def replica_set_of(deployment: Object, digest: str, revision: str) -> Object:
@@ -106,63 +40,6 @@ def replica_set_of(deployment: Object, digest: str, revision: str) -> Object:
         },
         "status": {"replicas": 0},
     }
-
-
-def is_active(pod: Object) -> bool:
-    ended = pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
-    return not ended and "deletionTimestamp" not in pod["metadata"]
-
-
-class ReplicaSets:
-    def __init__(self, store: Store, objects: Objects, recorder: Recorder) -> None:
-        self._store, self._objects, self._recorder = store, objects, recorder
-
-    def reconcile(self, record: Record, now: float | None = None) -> bool:
-        """Bring the pods to the number wanted and the status up to date; whether there is more to do."""
-        item = record.load()
-        pods = [pod.load() for pod in self._store.owned(record.uid, "pods")]
-        active = [pod for pod in pods if is_active(pod)]
-        wanted = item["spec"].get("replicas", 1)
-        missing = wanted - len(active)
-        for _ in range(min(missing, AT_ONCE)):
-            active.append(self._create(item))
-        if missing < 0:
-            for pod in sorted(active, key=_first_to_go)[:-missing]:
-                self._delete(item, pod)
-        ready = sum(podstate.is_ready(pod) for pod in active)
-        status: Object = {"replicas": len(active)}
-        if active:
-            status |= {"fullyLabeledReplicas": len(active)}
-        if ready:
-            status |= {"readyReplicas": ready, "availableReplicas": ready}
-        status["observedGeneration"] = item["metadata"]["generation"]
-        if item.get("status") != status:
-            item["status"] = status
-            self._objects.save(kinds.REPLICASETS, item)
-        return bool(missing > AT_ONCE)
-
-    def _create(self, owner: Object) -> Object:
-        name = f"{owner['metadata']['name']}-{suffix(self._store)}"
-        reference = owner_reference(kinds.REPLICASETS, owner)
-        pod = pod_of(owner["spec"]["template"], owner, reference, name)
-        self._objects.save(kinds.PODS, pod)
-        self._say(owner, "SuccessfulCreate", f"Created pod: {name}")
-        return pod
-
-    def _delete(self, owner: Object, pod: Object) -> None:
-        record = self._store.get("pods", pod["metadata"]["namespace"], pod["metadata"]["name"])
-        if record is not None:
-            self._objects.terminate(record)
-            self._say(owner, "SuccessfulDelete", f"Deleted pod: {record.name}")
-
-    def _say(self, owner: Object, reason: str, message: str) -> None:
-        self._recorder.record(kinds.REPLICASETS, owner, reason, message, component="replicaset-controller")
-
-
-def _first_to_go(pod: Object) -> tuple[bool, bool, float]:
-    """Unassigned before assigned, unready before ready, young before old."""
-    born = parse_stamp(pod["metadata"].get("creationTimestamp")) or 0.0
-    return bool(dig(pod, "spec.nodeName")), podstate.is_ready(pod), -born
 
 
 class Deployments:

@@ -1,0 +1,1 @@
+"""What `kubectl get` prints of each kind, as the server prepares it."""
