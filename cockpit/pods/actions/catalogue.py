@@ -9,9 +9,15 @@ from cockpit.pods.actions import of_any, of_cronjobs, of_nodes, of_pods, of_work
 from cockpit.pods.actions.batch import Means
 from cockpit.pods.api.access import Reviews
 from cockpit.pods.api.connection import Cluster
+from cockpit.pods.kinds.cronjob import CRONJOBS
+from cockpit.pods.kinds.daemonset import DAEMONSETS
+from cockpit.pods.kinds.deployment import DEPLOYMENTS
 from cockpit.pods.kinds.kind import AnyKind
+from cockpit.pods.kinds.node import NODES
 from cockpit.pods.kinds.object import Object
 from cockpit.pods.kinds.pod.kind import PODS
+from cockpit.pods.kinds.replicaset import REPLICASETS
+from cockpit.pods.kinds.statefulset import STATEFULSETS
 from cockpit.tasks.action import Action, Target
 
 
@@ -23,15 +29,15 @@ def actions_for(
     `reviews`: to share what the server has said of permissions among panes. No I/O.
     """
     means = Means(clusters, reviews or Reviews(clusters))
-    match kind.resource:
-        case "pods":
-            own = of_pods.actions(means)
-        case "nodes":
-            own = of_nodes.actions(means)
-        case "cronjobs":
-            own = of_cronjobs.actions(means)
-        case _:
-            own = of_workloads.actions(means, kind)
+    own: tuple[Action[Any], ...] = ()
+    if kind is PODS:
+        own = of_pods.actions(means)
+    elif kind is NODES:
+        own = of_nodes.actions(means)
+    elif kind is CRONJOBS:
+        own = of_cronjobs.actions(means)
+    elif kind in (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, REPLICASETS):
+        own = of_workloads.actions(means, kind)
     return (*own, *of_any.actions(means, kind))
 
 

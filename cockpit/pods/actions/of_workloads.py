@@ -12,14 +12,14 @@ from cockpit.pods.actions.rollout import Pause, Restart, Rollout, SetImage, Stat
 from cockpit.pods.actions.scale import Scale, replicas_of
 from cockpit.pods.actions.subject import Subject
 from cockpit.pods.actions.undo import Undo
+from cockpit.pods.kinds.daemonset import DAEMONSETS
 from cockpit.pods.kinds.deployment import DEPLOYMENTS
 from cockpit.pods.kinds.kind import AnyKind
 from cockpit.pods.kinds.object import Object
+from cockpit.pods.kinds.replicaset import REPLICASETS
 from cockpit.pods.kinds.workload import Workload
 from cockpit.tasks.action import Action, Input, Job, Risk
 
-ROLLED = frozenset(("deployments", "statefulsets", "daemonsets"))
-SCALED = frozenset(("deployments", "statefulsets", "replicasets"))
 Rows = Sequence[Workload]
 Inputs = Mapping[str, str]
 
@@ -27,9 +27,9 @@ Inputs = Mapping[str, str]
 def actions(means: Means, kind: AnyKind) -> tuple[Action[Any], ...]:
     """Those that this kind has."""
     found: tuple[Action[Any], ...] = ()
-    if kind.resource in SCALED:
+    if kind is not DAEMONSETS:
         found += (_scale(means, kind),)
-    if kind.resource in ROLLED:
+    if kind is not REPLICASETS:
         found += _rolled(means, kind)
     if kind is DEPLOYMENTS:
         found += _paused(means)
