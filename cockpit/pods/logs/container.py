@@ -33,8 +33,8 @@ SILENT_SECONDS = 150.0
 SETTLED_SECONDS = 5.0
 """A log that was open for so long without a line had none."""
 BACK_OFF_SECONDS = (0.5, 15.0)
-ATTEMPTS = 4
-"""For a log that is not followed."""
+ATTEMPTS = 6
+"""For a log that is not followed: about ten seconds."""
 
 
 class Gone(Exception):
@@ -133,22 +133,22 @@ class ContainerLog:
     # -- one time, without following ---------------------------------------------------------------
 
     async def _once(self, *, previous: bool) -> None:
+        try:
+            await self._whole(previous=previous)
+        except errors.SourceError as error:
+            self._stream.failure = str(error)
+            self._out.say(self._stream.number, f"no log: {error}")
+
+    async def _whole(self, *, previous: bool) -> None:
+        """To its end, through some failures that may pass. Raises model.errors."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 await self._read(previous=previous, follow=False)
                 return
             except (errors.Unreachable, errors.RateLimited, errors.Malformed) as error:
                 if attempt == ATTEMPTS:
-                    self._fail(error)
-                    return
+                    raise
                 await asyncio.sleep(_pause(error, attempt))
-            except errors.SourceError as error:
-                self._fail(error)
-                return
-
-    def _fail(self, error: errors.SourceError) -> None:
-        self._stream.failure = str(error)
-        self._out.say(self._stream.number, f"no log: {error}")
 
     # -- following ---------------------------------------------------------------------------------
 
@@ -209,7 +209,7 @@ class ContainerLog:
             self._past = Everything()
         self._splitter = Splitter()
         try:
-            await self._read(previous=True, follow=False)
+            await self._whole(previous=True)
         except errors.SourceError as error:
             self._out.say(self._stream.number, f"the end of the log before the restart cannot be read: {error}")
         self._out.say(self._stream.number, f"container restarted ({now.ended or 'why is not known'})")
