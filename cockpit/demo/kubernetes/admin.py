@@ -6,17 +6,23 @@ POST   /_simulator/drop          end open watches and logs: {"verbs": ["watch"],
 POST   /_simulator/expire        compact the whole history: every version that a client holds is too old (410)
 POST   /_simulator/watch-list    {"enabled": false}: a server older than 1.34, which refuses sendInitialEvents
 POST   /_simulator/token         a new token for this run; the kubeconfig is rewritten, the old token is refused
+POST   /_simulator/deny          {"verb": "delete", "resource": "pods", "namespace": "shop", "sub": ""} as in access.py
+DELETE /_simulator/deny          everything is allowed again
+POST   /_simulator/metrics       {"served": "absent"}: metrics.k8s.io is "served", "absent" or "broken" (503)
+POST   /_simulator/discovery     {"aggregated": false}: whole groups at once are not served
 GET    /_simulator/state         version, oldest version, open streams, waiting faults, requests by verb
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 from aiohttp import web
 
+from cockpit.demo.kubernetes.access import Denial
+from cockpit.demo.kubernetes.discovery import Served
 from cockpit.demo.kubernetes.faults import Fault
 from cockpit.demo.kubernetes.refusals import bad_request, not_allowed, unknown_path
 
@@ -39,8 +45,22 @@ class Admin:
             return web.json_response(self._state())
         if action == "faults" and method == "DELETE":
             self._api.faults.clear()
+        elif action == "deny" and method == "DELETE":
+            self._api.access.denials.clear()
         elif method != "POST":
             raise not_allowed()
+        elif action == "deny":
+            try:
+                self._api.access.denials.append(msgspec.json.decode(body, type=Denial))
+            except msgspec.MsgspecError as error:
+                raise bad_request(f"not a denial: {error}") from None
+        elif action == "metrics":
+            served = self._options(body).get("served", "served")
+            if served not in get_args(Served):
+                raise bad_request(f"metrics are one of {', '.join(get_args(Served))}")
+            self._api.metrics = served
+        elif action == "discovery":
+            self._api.aggregated = bool(self._options(body).get("aggregated", True))
         elif action == "faults":
             try:
                 self._api.faults.add(msgspec.json.decode(body, type=Fault))

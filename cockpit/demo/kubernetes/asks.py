@@ -77,7 +77,9 @@ def understand(request: web.Request) -> Ask:
         verb = "log" if sub == "log" else verb
     else:
         verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(method, "")
-        if not verb or (verb == "create") == bool(name) or sub == "log":
+        if sub == "eviction" and verb != "create":
+            raise not_allowed()
+        if not verb or (verb == "create") == (bool(name) and sub != "eviction") or sub == "log":
             raise not_allowed()
     accept = request.headers.get("Accept", "")
     as_table = metadata_only = False

@@ -7,7 +7,7 @@ from typing import Literal
 
 from cockpit.demo.kubernetes import kinds
 from cockpit.demo.kubernetes.kinds import Object
-from cockpit.demo.kubernetes.refusals import Refusal
+from cockpit.demo.kubernetes.refusals import unavailable
 
 VERSION = {"major": "1", "minor": "36", "gitVersion": "v1.36.2", "platform": "linux/amd64", "goVersion": "go1.26.1"}
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
@@ -69,7 +69,7 @@ def fixed(path: str, *, metrics: Served) -> Object | None:
             return {"kind": "APIGroup", "apiVersion": "v1", **_group(version)}
         if path == (f"/apis/{version}" if "/" in version else f"/api/{version}"):
             if version == METRICS and metrics == "broken":
-                raise Refusal(503, "ServiceUnavailable", "the server is currently unable to handle the request")
+                raise unavailable()
             resources = _resources(version)
             return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources}
     return None

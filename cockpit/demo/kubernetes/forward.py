@@ -31,6 +31,7 @@ class Ports:
 
     def __init__(self) -> None:
         self._servers: dict[tuple[str, int], asyncio.Server] = {}
+        self._answering: set[asyncio.StreamWriter] = set()
         self._opening = asyncio.Lock()
 
     async def connect(self, pod: Object, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -43,9 +44,13 @@ class Ports:
                 name = pod["metadata"]["name"]
 
                 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                    with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                        await _answer(reader, writer, name, port)
-                    writer.close()
+                    self._answering.add(writer)
+                    try:
+                        with contextlib.suppress(ConnectionError, EOFError, asyncio.LimitOverrunError):
+                            await _answer(reader, writer, name, port)
+                    finally:
+                        self._answering.discard(writer)
+                        writer.close()
 
                 self._servers[key] = await asyncio.start_server(answer, "127.0.0.1", 0)
         return await asyncio.open_connection(*self._servers[key].sockets[0].getsockname()[:2])
@@ -58,6 +63,9 @@ class Ports:
         for server in self._servers.values():
             server.close()
         self._servers.clear()
+        for writer in self._answering:
+            writer.transport.abort()
+            writer.close()
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str, port: int) -> None:

@@ -15,17 +15,36 @@ import msgspec
 from aiohttp import web
 
 from cockpit.demo.kubernetes import kinds, patch
+from cockpit.demo.kubernetes.access import Access
 from cockpit.demo.kubernetes.admin import Admin
 from cockpit.demo.kubernetes.asks import Ask, flag, number, understand
-from cockpit.demo.kubernetes.discovery import AGGREGATED, Served, aggregated, fixed
+from cockpit.demo.kubernetes.discovery import (
+    AGGREGATED,
+    AUTHORIZATION,
+    METRICS,
+    Served,
+    aggregated,
+    fixed,
+)
+from cockpit.demo.kubernetes.evictions import evict
 from cockpit.demo.kubernetes.faults import Fault, Faults
 from cockpit.demo.kubernetes.inside import VERBS as INSIDE
 from cockpit.demo.kubernetes.inside import Inside
 from cockpit.demo.kubernetes.kinds import Object
 from cockpit.demo.kubernetes.lists import Lists, shown_as_table
 from cockpit.demo.kubernetes.logs import Line, Logs, follow
+from cockpit.demo.kubernetes.metrics import Metrics
 from cockpit.demo.kubernetes.objects import Objects
-from cockpit.demo.kubernetes.refusals import Refusal, bad_request, not_allowed, not_found, too_old, unauthorized
+from cockpit.demo.kubernetes.refusals import (
+    Refusal,
+    bad_request,
+    not_allowed,
+    not_found,
+    too_old,
+    unauthorized,
+    unavailable,
+    unknown_path,
+)
 from cockpit.demo.kubernetes.store import Compacted, Store, parse_stamp
 from cockpit.demo.kubernetes.streams import Stream
 from cockpit.demo.kubernetes.watches import Watch
@@ -58,6 +77,8 @@ class Api:
         self.requests: Counter[str] = Counter()
         self._random = Random(seed)
         self._lists = Lists(store)
+        self._metrics = Metrics(store)
+        self.access = Access()
         self.admin = Admin(self)
         self.app = web.Application(client_max_size=4 * 1024 * 1024)
         self.app.router.add_route("*", "/{path:.*}", self._handle)
@@ -90,6 +111,8 @@ class Api:
             return await self.admin.handle(request)
         if request.method == "GET" and (found := self._discovered(request)) is not None:
             return found
+        if (computed := await self._computed(request)) is not None:
+            return computed
         ask = understand(request)
         self.requests[ask.verb] += 1
         streaming: Fault | None = None
@@ -101,6 +124,7 @@ class Api:
             if answer is not None:
                 return answer
             streaming = fault
+        self.access.check(ask)
         if ask.verb == "watch":
             return await self._watch(request, ask, streaming)
         if ask.verb == "log":
@@ -119,6 +143,28 @@ class Api:
                 return self._json(whole, headers={"Content-Type": AGGREGATED})
         found = fixed(request.path, metrics=self.metrics)
         return None if found is None else self._json(found)
+
+    async def _computed(self, request: web.Request) -> web.Response | None:
+        """What is worked out, not stored: reviews of access, metrics. None for any other path."""
+        if request.path.startswith(f"/apis/{METRICS}/"):
+            if self.metrics != "served":
+                raise unknown_path() if self.metrics == "absent" else unavailable()
+            if request.method != "GET":
+                raise not_allowed()
+            self.requests["metrics"] += 1
+            return self._json(self._metrics.answer(request.path.removeprefix(f"/apis/{METRICS}/"), request.query))
+        if request.path.startswith(f"/apis/{AUTHORIZATION}/"):
+            if request.method != "POST":
+                raise not_allowed()
+            self.requests["review"] += 1
+            sent = patch.decode(await request.read(), request.content_type)
+            match request.path.rpartition("/")[2]:
+                case "selfsubjectaccessreviews":
+                    return self._json(self.access.review(sent), code=201)
+                case "selfsubjectrulesreviews":
+                    return self._json(self.access.rules(sent), code=201)
+            raise unknown_path()
+        return None
 
     async def _struck(self, request: web.Request, fault: Fault, ask: Ask) -> web.StreamResponse | None:
         """A fault's own answer; None where the usual answer goes out spoilt."""
@@ -174,6 +220,8 @@ class Api:
         sent = patch.decode(body, content) if body.strip() else {}
         dry = "dryRun" in ask.query
         match ask.verb:
+            case "create" if ask.sub == "eviction":
+                return self._json(evict(self.store, self.objects, ask.namespace, ask.name, sent, dry=dry), code=201)
             case "create":
                 created = self.objects.create(ask.kind, ask.namespace, sent, dry=dry)
                 return self._json(created, code=201)

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from cockpit.demo.kubernetes import protobuf
 from cockpit.demo.kubernetes.kinds import Object
 from cockpit.demo.kubernetes.refusals import Refusal, bad_request
 
@@ -173,6 +174,8 @@ def json_patch(target: Any, operations: Any) -> Any:
 
 def decode(body: bytes, content_type: str) -> Any:
     """The body of a write. Raises Refusal for what is neither JSON nor (in apply) YAML."""
+    if content_type == protobuf.MEDIA_TYPE:
+        return protobuf.decode(body)
     if content_type not in TYPES:
         raise Refusal(415, "UnsupportedMediaType", f"the body of the request was in an unknown format: {content_type}")
     try:

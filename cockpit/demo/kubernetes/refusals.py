@@ -102,3 +102,7 @@ def not_allowed() -> Refusal:
 
 def unauthorized() -> Refusal:
     return Refusal(401, "Unauthorized", "Unauthorized")
+
+
+def unavailable() -> Refusal:
+    return Refusal(503, "ServiceUnavailable", "the server is currently unable to handle the request")

@@ -22,6 +22,7 @@ import yaml
 from aiohttp import web
 
 from cockpit.demo.kubernetes import certificates, cron, kinds
+from cockpit.demo.kubernetes.access import Denial
 from cockpit.demo.kubernetes.cluster import Cluster
 from cockpit.demo.kubernetes.faults import Faults
 from cockpit.demo.kubernetes.http import Api
@@ -103,6 +104,22 @@ class Simulator:
         if log is None:
             log = self.logs.begin(record.uid, container, began=time.time(), voice=None)
         log.write(line, time.time())
+
+    def write(self, resource: str, item: Object) -> Object:
+        """Write an object of any other kind exactly as given; controllers see it."""
+        given = {key: value for key, value in item.items() if key not in ("kind", "apiVersion")}
+        given["metadata"] = dict(given["metadata"])
+        kind = kinds.KINDS[resource]
+        if kind.namespaced:
+            self.namespace(given["metadata"].setdefault("namespace", "default"))
+        return self.store.put(kind, given).load()
+
+    def deny(self, verb: str, resource: str, *, namespace: str | None = None, sub: str = "") -> None:
+        """Forbid something from now on, as `Denial` says; `allow` takes all of that back."""
+        self.api.access.denials.append(Denial(verb, resource, namespace, sub))
+
+    def allow(self) -> None:
+        self.api.access.denials.clear()
 
     def drop_streams(self, *, reset: bool = False) -> int:
         """End all open watches and followed logs, properly or with a reset; how many there were."""

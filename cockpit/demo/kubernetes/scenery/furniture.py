@@ -40,7 +40,7 @@ _SECRETS = (
 _BUDGETS: tuple[tuple[str, str, Object], ...] = (
     ("shop", "cart", {"minAvailable": 2}),
     ("payments", "gateway", {"maxUnavailable": 1}),
-    ("platform", "postgres", {"minAvailable": 2}),
+    ("platform", "postgres", {"minAvailable": 1}),
 )
 
 
