@@ -20,7 +20,6 @@ from cockpit.pods.api.access import Question
 from cockpit.pods.api.connection import Conflict, Connection
 from cockpit.pods.api.paths import collection_path, pod_path
 from cockpit.pods.api.wire import Metadata, Wire
-from cockpit.pods.kinds.pod.kind import PODS
 from cockpit.pods.kinds.reading import controller
 
 UNLIMITED_SECONDS = 7 * 24 * 3600.0
@@ -143,7 +142,7 @@ class Drain(Effect):
 
     @property
     def question(self) -> Question:
-        return Question("create", PODS, "", "eviction")
+        return Question("patch", self.subject.kind, "")
 
     @property
     def left(self) -> str:
@@ -177,12 +176,12 @@ class Drain(Effect):
         try:
             found = sort(await self._on_node(connection), self.consent)
         except errors.SourceError as error:
-            raise errors.UnknownOutcome(
-                f"{self.name} was cordoned, but then its pods could not be read: {error}; nothing was evicted"
+            raise errors.Refused(
+                f"{self.name} stays cordoned, nothing was evicted: its pods could not be read: {error}"
             ) from error
         if found.refused:
             pod, reason = found.refused[0]
-            raise errors.UnknownOutcome(
+            raise errors.Refused(
                 f"{self.name} stays cordoned, nothing was evicted: {pod.path} came meanwhile: {reason}"
             )
         self._pods = {pod.metadata.uid: _Leaving(pod) for pod in found.leaving}

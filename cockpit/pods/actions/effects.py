@@ -78,6 +78,8 @@ class _Run:
         self.effect = effect
         self.seen = Seen(0, 1, False, "")
         self.is_sent = False
+        self.is_forbidden = False
+        """The effect itself, not what is read for it."""
         self._progress, self._gate = progress, gate
 
     async def through(self, connection: Connection, on_look: Callable[[Seen], None]) -> None:
@@ -95,7 +97,8 @@ class _Run:
                 return
             if clock.steady() >= deadline:
                 raise self._late(unread, allowed_seconds)
-            await asyncio.sleep(min(pause, max(0.0, deadline - clock.steady())))
+            told_seconds = unread.retry_after_seconds if isinstance(unread, errors.RateLimited) else 0.0
+            await asyncio.sleep(min(max(pause, told_seconds), max(0.0, deadline - clock.steady())))
             pause = min(most, pause * 1.5)
 
     async def _sent(self, connection: Connection) -> float:
@@ -119,8 +122,8 @@ class _Run:
             return await self.effect.send(connection)
         except errors.UnknownOutcome:
             raise
-        except errors.SourceError:
-            self.is_sent = False
+        except errors.SourceError as error:
+            self.is_sent, self.is_forbidden = False, isinstance(error, Forbidden)
             raise
 
     async def _patiently(self, request: Callable[[], Awaitable[X]]) -> X:
@@ -185,7 +188,7 @@ async def carry_out(
             try:
                 await run.through(connection, on_look)
             except Forbidden as error:
-                if refused is not None:
+                if refused is not None and run.is_forbidden:
                     refused(run.effect, error)
                 raise
             del open_[number]

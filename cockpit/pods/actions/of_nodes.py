@@ -45,7 +45,7 @@ def actions(means: Means) -> tuple[Action[Any], ...]:
             "D",
             Risk.DISRUPTIVE,
             lambda rows, inputs: drain_job(means, rows, consent(inputs)),
-            disabled=allowed(means, "create", PODS, "eviction", everywhere=True),
+            disabled=allowed(means, "create", PODS, "eviction", everywhere=True, first=allowed(means, "patch", NODES)),
             inputs=(
                 Input("bare", "Bare pods too", default="no", hint="yes: delete pods that nothing makes again"),
                 Input("empty_dir", "emptyDir data too", default="no", hint="yes: their data is lost"),

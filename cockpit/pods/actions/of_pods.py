@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -59,9 +60,8 @@ def rollout_job(means: Means, pods: Sequence[Pod]) -> Job:
     owners = {(pod.source, pod.namespace, pod.owner_kind, pod.owner): pod for pod in pods}
     chosen = list(owners.values())
     paths = [f"{pod.namespace}/{pod.workload}" for pod in chosen]
-    names = [
-        path if paths.count(path) == 1 else f"{pod.source}:{path}" for pod, path in zip(chosen, paths, strict=True)
-    ]
+    count = Counter(paths)
+    names = [path if count[path] == 1 else f"{pod.source}:{path}" for pod, path in zip(chosen, paths, strict=True)]
 
     def target(pod: Pod, name: str) -> Target:
         source = means.clusters[pod.source].source

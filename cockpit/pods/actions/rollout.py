@@ -64,7 +64,18 @@ class Rollout(Effect):
         return ROLLOUT_SECONDS
 
     async def look(self, connection: Connection) -> Seen:
-        return seen(self.subject.kind.resource, self.name, await self._now(connection), generation=self._changed)
+        now = await self._now(connection)
+        if now.status.observed_generation >= self._changed and (later := self.later(now)):
+            return Seen(0, wanted(now), True, later)
+        return seen(self.subject.kind.resource, self.name, now, generation=self._changed)
+
+    def later(self, now: Workload) -> str:
+        """Why its pods do not follow now, so that there is nothing to wait for; else empty."""
+        if now.spec.paused:
+            return "set; it is paused and rolled out when it is resumed"
+        if _on_delete(now):
+            return "set; a pod of it is updated when it is deleted"
+        return ""
 
     async def _now(self, connection: Connection) -> Workload:
         try:
@@ -87,10 +98,9 @@ class Restart(Rollout):
         await Rollout.prepare(self, connection)
 
     def check(self, now: Workload) -> None:
-        strategy = now.spec.update_strategy
         if now.spec.paused:
             raise errors.Refused(f"{self.subject.said} is paused; resume it first")
-        if strategy is not None and strategy.type == "OnDelete":
+        if _on_delete(now):
             raise errors.Refused(f"{self.subject.said} updates a pod only when it is deleted; restart its pods")
 
     async def send(self, connection: Connection) -> float:
@@ -162,8 +172,17 @@ class Status(Rollout):
     def left(self) -> str:
         return ""
 
+    def check(self, now: Workload) -> None:
+        if later := self.later(now):
+            raise errors.Refused(f"{self.subject.said}: {later.removeprefix('set; ')}")
+
     async def send(self, connection: Connection) -> float:
         return ROLLOUT_SECONDS
+
+
+def _on_delete(now: Workload) -> bool:
+    strategy = now.spec.update_strategy
+    return strategy is not None and strategy.type == "OnDelete"
 
 
 def seen(plural: str, name: str, now: Workload, *, generation: int) -> Seen:

@@ -9,7 +9,7 @@ import msgspec
 
 from cockpit.model import errors
 from cockpit.pods.actions.rollout import ROLLOUT_SECONDS, Rollout
-from cockpit.pods.actions.subject import MANAGER, written
+from cockpit.pods.actions.subject import MANAGER, unchanged, written
 from cockpit.pods.api.connection import Connection
 from cockpit.pods.api.paths import collection_path
 from cockpit.pods.api.wire import Metadata, Wire, Workload
@@ -90,6 +90,7 @@ class Undo(Rollout):
 
     async def _deployment(self, connection: Connection) -> None:
         now = await self.subject.read(connection, _Whole)
+        unchanged(self.subject, self._before.generation, now.metadata.generation)
         path = collection_path("apps/v1", "replicasets", self.subject.namespace)
         listed = await connection.get(path, _Sets, _selected(now.spec.selector))
         sets = {

@@ -255,45 +255,15 @@ async def test_what_kubectl_does_is_seen(sim: Simulator, need: Callable[[str, st
         assert len(printed) == len(before)
 
 
-async def lines(pane: Pane[Pod], view: str, pod: Pod, count: int = 10_000) -> list[str]:
+async def lines(pane: Pane[Pod], view: str, pod: Pod) -> list[str]:
     chosen = next(v for v in pane.views if v.id == view)
-    found: list[str] = []
     async with asyncio.timeout(SOON), aclosing(cast("Any", chosen.lines(pod))) as stream:
-        async for line in stream:
-            found.append(line)
-            if len(found) == count:
-                break
-    return found
+        return [line async for line in stream]
 
 
-async def test_logs_follow_byte_safe_and_closing_ends_the_request(bare_sim: Simulator) -> None:
-    put(bare_sim, "web")
-    async with live(bare_sim) as pane:
-        (pod,) = pane.feed.items.values()
-        bare_sim.log("lab", "web", "c", "first")
-        bare_sim.log("lab", "web", "c", b"bad \xff\xfe byte")
-        bare_sim.log("lab", "web", "c", "x" * 70_000)
-        following = asyncio.create_task(lines(pane, "pods.logs", pod, 5))
-        await until(lambda: len(bare_sim.api.streams) == 2)
-        bare_sim.log("lab", "web", "c", "last")
-        found = await following
-        assert found[:2] == ["first", "bad \ufffd\ufffd byte"]
-        assert [len(line) for line in found[2:4]] == [65536, 70_000 - 65536]
-        assert found[4] == "last"
-        await until(lambda: len(bare_sim.api.streams) == 1)
-
-
-async def test_several_containers_are_prefixed(sim: Simulator) -> None:
-    async with live(sim) as pane:
-        found = await lines(pane, "pods.logs", of(pane, "storefront")[0], 20)
-        prefixes = {line.partition(" ")[0] for line in found}
-        assert all(prefix.startswith("[") and prefix.endswith("]") for prefix in prefixes)
-
-
-async def test_previous_logs_events_description_and_yaml(sim: Simulator) -> None:
+async def test_events_description_and_yaml(sim: Simulator) -> None:
     async with live(sim) as pane:
         pod = next(p for p in of(pane, "recommendations") if p.restarts)
-        assert await lines(pane, "pods.previous", pod)
         events = await lines(pane, "pods.events", pod)
         assert events[0].split()[:2] == ["LAST", "SEEN"]
         assert any("BackOff" in line for line in events)
@@ -303,11 +273,6 @@ async def test_previous_logs_events_description_and_yaml(sim: Simulator) -> None
         yaml = await lines(pane, "pods.yaml", pod)
         assert f"  name: {pod.name}" in yaml
         assert not any("managedFields" in line for line in yaml)
-        calm = of(pane, "search")[0]
-        previous = next(v for v in pane.views if v.id == "pods.previous")
-        assert previous.disabled(calm) == "no container of it has been restarted"
-        with pytest.raises(errors.Refused, match="has been restarted"):
-            await lines(pane, "pods.previous", calm)
 
 
 async def test_a_pod_that_is_gone_is_not_found(bare_sim: Simulator) -> None:
@@ -316,9 +281,8 @@ async def test_a_pod_that_is_gone_is_not_found(bare_sim: Simulator) -> None:
         (pod,) = pane.feed.items.values()
         bare_sim.remove("lab", "web")
         put(bare_sim, "web")
-        for view in ("pods.logs", "pods.describe"):
-            with pytest.raises(errors.NotFound, match="another one bears its name"):
-                await lines(pane, view, pod)
+        with pytest.raises(errors.NotFound, match="another one bears its name"):
+            await lines(pane, "pods.describe", pod)
 
 
 async def until(holds: Callable[[], bool]) -> None:
