@@ -32,7 +32,7 @@ from cockpit.tui.runner import Runner, SessionFactory
 from cockpit.tui.screens.main import MainScreen
 from cockpit.tui.state import Layout, PaneState
 from cockpit.tui.terminal import clipboard, raw
-from cockpit.tui.terminal.crash import QuietCrash
+from cockpit.tui.terminal.aimed import AimedKeys
 from cockpit.tui.terminal.driver import PacedDriver
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ QUIT_GRACE_SECONDS = 0.0
 ENDED_WELL = frozenset({State.SUCCEEDED, State.CANCELLED})
 
 
-class Cockpit(QuietCrash[int]):
+class Cockpit(AimedKeys[int]):
     """Runs until left; the return value is the exit code."""
 
     TITLE = "cockpit"

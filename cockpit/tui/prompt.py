@@ -156,7 +156,7 @@ class Prompt(Vertical):
         self.display = True
         self.complain("")
         self._offer(text)
-        field.focus()
+        self.screen.set_focus(field, scroll_visible=False)  # at once: the next letter is for the field
 
     def close(self) -> None:
         self.display = False
