@@ -9,10 +9,11 @@ from cockpit.pods.api.connection import Cluster
 from cockpit.pods.kinds.columns import SOURCE
 from cockpit.pods.kinds.pod.kind import PODS
 from cockpit.pods.kinds.pod.row import Pod
+from cockpit.pods.logs.view import pod_logs
 from cockpit.pods.moments import moments
 from cockpit.pods.views.catalogue import views
 from cockpit.session.pane import Pane
-from cockpit.session.pods.objects import adapter, drills
+from cockpit.session.pods.objects import adapter, drills, ways
 
 HINT = "add [[pods]] with name, kubeconfig and context to the config; to begin one: cockpit config init"
 
@@ -21,10 +22,12 @@ def build(settings: Settings) -> Pane[Pod]:
     """No I/O: the kubeconfig is read when the feed starts."""
     clusters = {source.name: Cluster(source) for source in settings.pods}
     adapters = [adapter(cluster, PODS) for cluster in clusters.values()]
+    feed: Feed[Pod] = Feed(adapters, hint=HINT)
+    led = drills(clusters, PODS)
     return Pane(
         name="pods",
         title="Pods",
-        feed=Feed(adapters, hint=HINT),
+        feed=feed,
         columns=(SOURCE, *PODS.columns) if len(adapters) > 1 else PODS.columns,
         sort=PODS.sort,
         report=PODS.report,
@@ -33,7 +36,9 @@ def build(settings: Settings) -> Pane[Pod]:
         subject=lambda pod: pod.workload,
         actions=actions(clusters),
         views=views(clusters),
-        drills=drills(clusters, PODS),
+        logs=pod_logs(clusters),
+        drills=led,
+        **ways(clusters, PODS).fields(feed, led, named=True),
         moments=moments,
         notes=lambda: [source.note for source in settings.pods if source.note],
         production=frozenset(source.name for source in settings.pods if source.production),

@@ -10,9 +10,8 @@ from typing import Any
 
 from cockpit.feeds.adapter import Adapter
 from cockpit.feeds.feed import Feed
-from cockpit.pods.actions.catalogue import actions
+from cockpit.pods.actions.catalogue import actions_for
 from cockpit.pods.api.connection import Cluster, Connection
-from cockpit.pods.api.discovery import Discovery
 from cockpit.pods.kinds.anything import anything
 from cockpit.pods.kinds.columns import SOURCE
 from cockpit.pods.kinds.container import COLUMNS as CONTAINER_COLUMNS
@@ -30,6 +29,7 @@ from cockpit.pods.kinds.secret import SECRETS, Secret
 from cockpit.pods.kinds.secretkey import COLUMNS as KEY_COLUMNS
 from cockpit.pods.kinds.secretkey import SecretKey
 from cockpit.pods.kinds.secretkey import report as key_report
+from cockpit.pods.logs.view import pod_logs, workload_logs
 from cockpit.pods.views.catalogue import views
 from cockpit.pods.views.objects import object_views
 from cockpit.pods.views.secret import key_views
@@ -40,12 +40,11 @@ from cockpit.pods.watch.selection import Selection
 from cockpit.pods.watch.single import SingleAdapter
 from cockpit.pods.watch.usage import MeasuredAdapter
 from cockpit.session.pane import Drill, Pane
+from cockpit.session.pods.ways import DISCOVERY, DOWN, UP, Ways
 from cockpit.tasks.action import Target
 
-DOWN, UP = ">", "<"
 _SELECTING = frozenset(("deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "services"))
 _NEVER_OWNED = frozenset(("namespaces", "nodes", "events"))
-_discovery = Discovery()
 
 
 def objects_pane(
@@ -59,10 +58,12 @@ def objects_pane(
 ) -> Pane[Any]:
     """`clusters` by the name of their source. No I/O. `adapters` read them otherwise than a list and a watch do."""
     chosen = adapters or [adapter(cluster, kind, selection, accepts) for cluster in clusters.values()]
+    feed: Feed[Any] = Feed(chosen)
+    led = drills(clusters, kind)
     return Pane(
         name=kind.resource,
         title=title or kind.title,
-        feed=Feed(chosen),
+        feed=feed,
         columns=(SOURCE, *kind.columns) if len(chosen) > 1 else kind.columns,
         sort=kind.sort,
         descending=kind.descending,
@@ -70,11 +71,18 @@ def objects_pane(
         target=lambda row: target(clusters, kind, row),
         search=kind.search,
         subject=lambda row: row.workload if isinstance(row, Pod) else row.name,
-        actions=actions(clusters) if kind is PODS else (),
+        actions=actions_for(clusters, kind) if kind.group_version else (),
         views=views(clusters) if kind is PODS else object_views(clusters, kind) if kind.group_version else (),
-        drills=drills(clusters, kind),
+        logs=pod_logs(clusters) if kind is PODS else workload_logs(clusters, kind),
+        drills=led,
+        **ways(clusters, kind).fields(feed, led, selection.labels),
         **_marks(clusters),
     )
+
+
+def ways(clusters: Mapping[str, Cluster], kind: AnyKind) -> Ways:
+    """From a pane of this kind to others."""
+    return Ways(clusters, kind, objects_pane, adapter)
 
 
 def adapter(
@@ -217,7 +225,7 @@ def _owner(clusters: Mapping[str, Cluster], row: Object) -> Pane[Any]:
     async def kind(connection: Connection) -> AnyKind:
         if known is not None:
             return known
-        found = await _discovery.find(connection, row.owner_kind)
+        found = await DISCOVERY.find(connection, row.owner_kind)
         return anything(found.kind, found.resource, found.group_version, namespaced=found.namespaced)
 
     what = f"{row.owner_kind} {row.owner}, the owner of {row.path},"
@@ -229,6 +237,7 @@ def _owner(clusters: Mapping[str, Cluster], row: Object) -> Pane[Any]:
 def _marks(clusters: Mapping[str, Cluster]) -> dict[str, Any]:
     sources = [cluster.source for cluster in clusters.values()]
     return {
+        "notes": lambda: [source.note for source in sources if source.note],
         "production": frozenset(source.name for source in sources if source.production),
         "read_only": bool(sources) and all(source.read_only for source in sources),
     }
