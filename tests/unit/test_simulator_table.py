@@ -144,4 +144,4 @@ def test_repeated_event() -> None:
         "involvedObject": {"kind": "Pod", "name": "web"},
     }
     cells = table(kinds.EVENTS, [event], {}, NOW, include="None", titled=True)["rows"][0]["cells"]
-    assert cells[0] == "5s (x4 over 10m)" and cells[3] == "pod/web"
+    assert cells[0] == "5s" and cells[3] == "pod/web" and cells[7:9] == ["10m", 4]

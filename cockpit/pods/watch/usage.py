@@ -96,7 +96,6 @@ class MeasuredAdapter(Generic[M]):
         self._resource = resource
         self._namespaces = ("",) if resource == "nodes" else _scope(rows.cluster, selection)
         self._rows: dict[str, M] = {}
-        self._poll_seconds, self._absent_seconds, self._fresh_seconds = POLL_SECONDS, ABSENT_SECONDS, FRESH_SECONDS
         self._measured_at: float | None = None
         self._read = asyncio.Event()
 
@@ -156,16 +155,16 @@ class MeasuredAdapter(Generic[M]):
     async def _usage(self) -> AsyncGenerator[Change[M], None]:
         await self._read.wait()
         while True:
-            wait = self._poll_seconds
+            wait = POLL_SECONDS
             try:
                 used: dict[str, Used] | None = await self._measured()
                 self._measured_at = clock.steady()
             except (errors.NotFound, errors.Denied) as error:
                 log.info("%s: no usage of %s: %s", self.name, self._resource, error)
-                wait, used = self._absent_seconds, {}
+                wait, used = ABSENT_SECONDS, {}
             except errors.SourceError as error:
                 log.info("%s: no usage of %s: %s", self.name, self._resource, error)
-                old = self._measured_at is None or clock.steady() - self._measured_at > self._fresh_seconds
+                old = self._measured_at is None or clock.steady() - self._measured_at > FRESH_SECONDS
                 used = {} if old else None
             if used is not None:
                 async for change in self._told(used):

@@ -10,10 +10,8 @@ from cockpit.demo.kubernetes.tables.cells import AGE, NAME, NONE, UNKNOWN, Print
 
 def _event(item: Object, now: float) -> list[Any]:
     first = since(item.get("firstTimestamp") or item.get("eventTime"), now)
-    count = item.get("count", 1)
+    count = item.get("count") or 1
     last = first if not item.get("lastTimestamp") else since(item["lastTimestamp"], now)
-    if count > 1:
-        last = f"{last} (x{count} over {first})"
     about = item.get("involvedObject", {})
     source = item.get("source", {})
     return [
