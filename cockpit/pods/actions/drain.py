@@ -235,18 +235,21 @@ class Drain(Effect):
         try:
             await connection.send("POST", f"{pod_path(meta.namespace, meta.name)}/eviction", body)
         except errors.RateLimited as error:
-            each.why = _reason(error)
-            each.again_at = clock.steady() + each.pause_seconds
-            each.pause_seconds = min(AGAIN_SECONDS[1], each.pause_seconds * 2)
+            self._again(each, _reason(error))
         except (errors.NotFound, Conflict):
             each.evicted = True  # gone, or another one bears its name: the next look says which
         except (errors.UnknownOutcome, errors.Unreachable) as error:
             # Looked at before it is asked for again; its uid makes a second eviction harmless.
-            each.why, each.again_at = str(error), clock.steady() + AGAIN_SECONDS[0]
+            self._again(each, str(error))
         except errors.SourceError as error:
             raise errors.Refused(f"{each.pod.path} cannot be evicted: {error}; {self.left}") from error
         else:
             each.evicted, each.why = True, ""
+
+    @staticmethod
+    def _again(each: _Leaving, why: str) -> None:
+        each.why, each.again_at = why, clock.steady() + each.pause_seconds
+        each.pause_seconds = min(AGAIN_SECONDS[1], each.pause_seconds * 2)
 
     async def _on_node(self, connection: Connection) -> tuple[PodOnNode, ...]:
         query = {"fieldSelector": f"spec.nodeName={self.subject.name}"}
