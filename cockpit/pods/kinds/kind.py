@@ -30,6 +30,10 @@ class Kind(Generic[R]):
     short: tuple[str, ...] = ()
     """"deploy"; the singular is always understood."""
     namespaced: bool = True
+    as_table: bool = False
+    """Asked for as the server's Table; `decode` is given a row of it, or a Table of one row from a watch."""
+    watched: bool = True
+    """False: the server can only list it, so it is listed again and again."""
     decode: Callable[[str, bytes | msgspec.Raw], tuple[R, str]]
     """(source, one object as served) -> its row and its resource version. Raises errors.Malformed."""
     columns: tuple[Column[R], ...]

@@ -40,6 +40,8 @@ async def pane_of(folder: Path, items: Any, watch: Watch) -> AsyncIterator[Pane[
     async def handle(request: web.Request) -> web.StreamResponse:
         if "watch" not in request.query:
             return web.json_response({"metadata": {"resourceVersion": "7"}, "items": items})
+        if "sendInitialEvents" in request.query:
+            return web.json_response({"kind": "Status", "code": 422, "message": "no such option"}, status=422)
         response = web.StreamResponse()
         await response.prepare(request)
         await watch(response)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from cockpit.config.settings import PodsSource, Settings
-from cockpit.demo.kubernetes.faults import Fault, FaultKind
+from cockpit.demo.kubernetes.faults import Fault
 from cockpit.demo.kubernetes.simulator import Simulator, simulator
 from cockpit.model import health
 from cockpit.pods.kinds.columns import age_text
@@ -26,12 +25,22 @@ from cockpit.session.pods import build
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "unit" / "pods_printed.json").read_text())
 SOON = 20.0
+WATCHED = "resourceVersion="
+"""Of a watch that goes on from a version, not of a list that is asked for as a stream."""
 
 
 @pytest.fixture
 async def sim(tmp_path: Path) -> AsyncIterator[Simulator]:
+    """One that does not stream lists; how a list is streamed is tried further down."""
     async with simulator(tmp_path, scenery=False, bookmark_seconds=0.2) as running:
+        running.api.watch_list = False
         yield running
+
+
+@pytest.fixture
+def streaming(sim: Simulator) -> Simulator:
+    sim.api.watch_list = True
+    return sim
 
 
 @asynccontextmanager
@@ -214,7 +223,7 @@ async def test_a_failing_list_is_told_and_mends(sim: Simulator, fault: Fault, sa
 @pytest.mark.parametrize("kind", ["truncate", "cut", "garbage", "slow"])
 async def test_a_damaged_watch_converges(sim: Simulator, kind: Any) -> None:
     put(sim, "web-1")
-    sim.faults.add(Fault(kind, verb="watch", seconds=0.01))
+    sim.faults.add(Fault(kind, verb="watch", path=WATCHED, seconds=0.01))
     async with pane_on(source(sim)) as pane:
         await soon(pane, lambda: len(pane.feed.items) == 1)
         for number in range(2, 6):
@@ -225,7 +234,7 @@ async def test_a_damaged_watch_converges(sim: Simulator, kind: Any) -> None:
 
 async def test_a_watch_that_ends_at_once_backs_off(sim: Simulator) -> None:
     put(sim, "web-1")
-    sim.faults.add(Fault("empty", verb="watch", times=None))
+    sim.faults.add(Fault("empty", verb="watch", path=WATCHED, times=None))
     async with pane_on(source(sim)) as pane:
         await soon(pane, lambda: "ended at once" in why(pane))
         assert sim.api.requests["watch"] < 5
@@ -237,7 +246,7 @@ async def test_a_watch_that_ends_at_once_backs_off(sim: Simulator) -> None:
 async def test_a_half_open_connection_is_noticed(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reflector, "READ_SECONDS", 0.5)
     put(sim, "web-1")
-    sim.faults.add(Fault("hang", verb="watch"))
+    sim.faults.add(Fault("hang", verb="watch", path=WATCHED))
     async with pane_on(source(sim)) as pane:
         await soon(pane, lambda: "no answer in time" in why(pane))
         assert names(pane) == ["shop/web-1"]
@@ -281,54 +290,79 @@ async def test_forbidden_everywhere_says_to_name_namespaces(sim: Simulator) -> N
         assert "set namespaces in [[pods]]" in why(pane)
 
 
-async def test_random_faults_converge_to_a_fresh_list(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And in between nothing is shown that never was."""
-    monkeypatch.setattr(reflector, "PAGE", 7)
-    dice = random.Random(7)
-    ever: set[tuple[str, str]] = set()
+async def test_a_list_is_streamed_and_the_same_stream_goes_on(streaming: Simulator) -> None:
+    sim = streaming
+    put(sim, "web-1")
     async with pane_on(source(sim)) as pane:
-        strange: set[tuple[str, str]] = set()
+        await soon(pane, lambda: is_live(pane) and names(pane) == ["shop/web-1"])
+        put(sim, "web-2")
+        sim.remove("shop", "web-1")
+        await soon(pane, lambda: names(pane) == ["shop/web-2"])
+        assert sim.api.requests["list"] == 0
+        assert sim.api.requests["watch"] == 1
+        sim.drop_streams(reset=True)
+        put(sim, "web-3")
+        await soon(pane, lambda: is_live(pane) and names(pane) == ["shop/web-2", "shop/web-3"])
+        sim.drop_streams(reset=True)
+        sim.remove("shop", "web-2")
+        sim.expire()
+        await soon(pane, lambda: is_live(pane) and names(pane) == ["shop/web-3"])
+        assert sim.api.requests["list"] == 0
 
-        async def look() -> None:
-            async for delta in pane.feed.follow(period=0.01):
-                strange.update({(p.key, p.status) for p in delta.upserts.values()} - ever)
 
-        looking = asyncio.create_task(look())
-        for step in range(120):
-            name = f"web-{dice.randrange(30)}"
-            match dice.randrange(10):
-                case 0:
-                    kind = dice.choice(["truncate", "cut", "garbage", "html", "status", "slow", "empty", "delay"])
-                    status = dice.choice([410, 429, 500, 502])
-                    fault = Fault(
-                        cast("FaultKind", kind),
-                        verb=dice.choice(["list", "watch"]),
-                        status=status,
-                        seconds=0.01,
-                        retry_after=0,
-                    )
-                    sim.faults.add(fault)
-                case 1:
-                    sim.drop_streams(reset=dice.random() < 0.5)
-                case 2 if dice.random() < 0.5:
-                    sim.expire()
-                case 3 | 4:
-                    sim.remove("shop", name)
-                case _:
-                    uid = f"{name}-{dice.randrange(3)}"
-                    ever.add((f"demo/{uid}", f"S{step}"))
-                    body = {"spec": {"containers": [{"name": "c"}]}, "status": {"phase": f"S{step}"}}
-                    put(sim, name, uid=uid, body=body)
-            if step % 4 == 0:
-                pane.feed.retry()
-                await asyncio.sleep(0.01)
-        sim.faults.clear()
-        async with pane_on(source(sim)) as fresh:
-            await soon(fresh, lambda: is_live(fresh))
-            assert fresh.feed.items
-            async with asyncio.timeout(SOON):
-                while not is_live(pane) or dict(pane.feed.items) != dict(fresh.feed.items):
-                    pane.feed.retry()
-                    await asyncio.sleep(0.05)
-        looking.cancel()
-        assert not strange
+async def test_a_server_that_streams_no_lists_is_asked_once(sim: Simulator) -> None:
+    put(sim, "web-1")
+    async with pane_on(source(sim)) as pane:
+        await soon(pane, lambda: is_live(pane))
+        await watching(sim)
+        assert (sim.api.requests["list"], sim.api.requests["watch"]) == (1, 2)
+        sim.drop_streams(reset=True)
+        put(sim, "web-2")
+        sim.expire()
+        await soon(pane, lambda: is_live(pane) and len(pane.feed.items) == 2)
+        await watching(sim)
+        assert (sim.api.requests["list"], sim.api.requests["watch"]) == (2, 4)
+
+
+@pytest.mark.parametrize("kind", ["truncate", "cut", "garbage", "empty"])
+async def test_a_streamed_list_that_breaks_off_is_listed(streaming: Simulator, kind: Any) -> None:
+    sim = streaming
+    put(sim, "web-1")
+    sim.faults.add(Fault(kind, verb="watch"))
+    async with pane_on(source(sim)) as pane:
+        await soon(pane, lambda: is_live(pane) and names(pane) == ["shop/web-1"])
+        assert sim.api.requests["list"] == 1
+
+
+async def test_a_streamed_list_without_an_end_is_listed(streaming: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    sim = streaming
+    monkeypatch.setattr(reflector, "STREAMED_READ_SECONDS", 0.3)
+    put(sim, "web-1")
+    sim.faults.add(Fault("hang", verb="watch"))
+    async with pane_on(source(sim)) as pane:
+        await soon(pane, lambda: is_live(pane) and names(pane) == ["shop/web-1"])
+        assert sim.api.requests["list"] == 1
+
+
+async def test_a_version_that_the_server_has_not_reached_is_a_new_list(sim: Simulator) -> None:
+    """As after a switch to an API server that lags behind, or an etcd that was restored."""
+    put(sim, "web-1")
+    async with pane_on(source(sim)) as pane:
+        await soon(pane, lambda: is_live(pane))
+        await watching(sim)
+        sim.store.version -= 1
+        sim.drop_streams(reset=True)
+        await soon(pane, lambda: is_live(pane) and sim.api.requests["list"] == 2)
+
+
+async def test_too_many_requests_on_a_watch_wait_as_told_and_list_nothing(sim: Simulator) -> None:
+    put(sim, "web-1")
+    async with pane_on(source(sim)) as pane:
+        await soon(pane, lambda: is_live(pane))
+        await watching(sim)
+        sim.faults.add(Fault("status", verb="watch", status=429, retry_after=1))
+        sim.drop_streams(reset=True)
+        await soon(pane, lambda: "told to wait 1 s" in why(pane))
+        put(sim, "web-2")
+        await soon(pane, lambda: is_live(pane) and len(pane.feed.items) == 2)
+        assert sim.api.requests["list"] == 1
