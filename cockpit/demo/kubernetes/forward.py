@@ -162,9 +162,9 @@ async def _plain(channels: Channels, pod: Object, ports: Ports, numbers: list[in
     finally:
         for task in (feeding, *reading):
             task.cancel()
-        await asyncio.gather(feeding, *reading, return_exceptions=True)
         for writer in to.values():
             writer.close()
+        await asyncio.gather(feeding, *reading, return_exceptions=True)
 
 
 async def _feed(channels: Channels, to: dict[int, asyncio.StreamWriter]) -> None:
@@ -199,8 +199,8 @@ async def _stream(pod: Object, ports: Ports, data: SpdyStream, error: SpdyStream
         await error.end()
     finally:
         feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
         writer.close()
+        await asyncio.gather(feeding, return_exceptions=True)
 
 
 async def _read(reader: asyncio.StreamReader, send: Callable[[bytes], Awaitable[None]]) -> None:

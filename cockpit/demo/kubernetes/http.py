@@ -14,7 +14,7 @@ from random import Random
 import msgspec
 from aiohttp import web
 
-from cockpit.demo.kubernetes import kinds, patch
+from cockpit.demo.kubernetes import kinds, openapi, patch
 from cockpit.demo.kubernetes.access import Access
 from cockpit.demo.kubernetes.admin import Admin
 from cockpit.demo.kubernetes.asks import Ask, flag, number, understand
@@ -141,7 +141,7 @@ class Api:
             whole = aggregated(request.path, metrics=self.metrics)
             if whole is not None:
                 return self._json(whole, headers={"Content-Type": AGGREGATED})
-        found = fixed(request.path, metrics=self.metrics)
+        found = fixed(request.path, metrics=self.metrics) or openapi.fixed(request.path)
         return None if found is None else self._json(found)
 
     async def _computed(self, request: web.Request) -> web.Response | None:
