@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import resource
@@ -183,6 +184,7 @@ async def cockpit(arguments: argparse.Namespace, folder: Path) -> bool:
         app = Cockpit(Settings())
         async with app.run_test(size=(160, 45)) as pilot:
             await pilot.pause(1.0)
+            gc.freeze()  # as the command line does
             before_mib = rss_mib()
             cluster = Cluster(PodsSource(name="demo", kubeconfig=str(kubeconfig)))
             query = LogQuery(

@@ -299,8 +299,7 @@ class ContainerLog:
 
     def _keys(self, lines: list[bytes]) -> list[int]:
         """Timestamps that do not go back; a line without one has that of the line before."""
-        found = [stamp.split(line) for line in lines]
-        times = (0 if stamped is None else stamped[0] for stamped in found)
+        times = (0 if (stamped := stamp.split(line)) is None else stamped[0] for line in lines)
         return list(accumulate(times, max, initial=self._last_key))[1:]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
-from operator import itemgetter
 
 from cockpit.model import clock
 from cockpit.pods.logs import stamp
@@ -143,6 +142,9 @@ class Interleave:
 def _merged(due: list[tuple[list[int], list[bytes], list[int]]]) -> tuple[list[bytes], list[int]]:
     if len(due) == 1:
         return due[0][1], due[0][2]
-    together = [entry for keys, lines, tags in due for entry in zip(keys, lines, tags, strict=True)]
-    together.sort(key=itemgetter(0))
-    return [line for _, line, _ in together], [tag for _, _, tag in together]
+    # Sorted by place, not as tuples: thousands of them at a time would keep the garbage collector busy.
+    keys = [key for keys, _, _ in due for key in keys]
+    lines = [line for _, lines, _ in due for line in lines]
+    tags = [tag for _, _, tags in due for tag in tags]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    return [lines[place] for place in order], [tags[place] for place in order]
