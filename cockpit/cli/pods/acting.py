@@ -86,11 +86,12 @@ def _job(
     settings: Settings, action: str, word: str, names: Sequence[str], where: Where, inputs: Mapping[str, str]
 ) -> Job:
     """Bound to the objects as they are now. Raises `model.errors`."""
-    from cockpit.cli.pods.chosen import chosen, one_source
+    from cockpit.cli.pods.chosen import chosen, one_source, with_source
     from cockpit.model import errors
     from cockpit.pods.actions.catalogue import actions_for
     from cockpit.pods.api.connection import Cluster
 
+    names, where = with_source(settings, names, where)
     source = one_source(settings, where.source)
     cluster = Cluster(source)
     kind, rows = asyncio.run(chosen(cluster, word, names, where))

@@ -51,8 +51,24 @@ def one_source(settings: Settings, name: str) -> PodsSource:
     if name and name not in sources:
         raise errors.Refused(f"there is no source {name!r}; there are: {', '.join(sources)}")
     if not name and len(sources) > 1:
-        raise errors.Refused(f"several clusters are configured; name one with --context: {', '.join(sources)}")
+        raise errors.Refused(
+            f"several clusters are configured; name one with --context, or write SOURCE:NAME: {', '.join(sources)}"
+        )
     return sources[name] if name else next(iter(sources.values()))
+
+
+def with_source(settings: Settings, names: Sequence[str], where: Where) -> tuple[list[str], Where]:
+    """SOURCE:NAMESPACE/NAME is a name and its source. Raises errors.Refused where they name different ones."""
+    from msgspec.structs import replace
+
+    from cockpit.model import errors
+
+    known = {source.name for source in settings.pods}
+    parts = [name.partition(":") if name.partition(":")[0] in known else ("", "", name) for name in names]
+    said = dict.fromkeys(filter(None, [where.source, *(source for source, _, _ in parts)]))
+    if len(said) > 1:
+        raise errors.Refused(f"one cluster at a time; these are {', '.join(said)}")
+    return [name for _, _, name in parts], replace(where, source="".join(said))
 
 
 async def kind_of(cluster: Cluster, word: str) -> AnyKind:

@@ -29,16 +29,17 @@ def look(ctx: click.Context, view: str, word: str, name: str, where: Where) -> N
 
 
 async def _print(settings: Settings, view: str, word: str, name: str, where: Where) -> None:
-    from cockpit.cli.pods.chosen import chosen, one_source
+    from cockpit.cli.pods.chosen import chosen, one_source, with_source
     from cockpit.pods.api.connection import Cluster
     from cockpit.pods.kinds.pod.kind import PODS
     from cockpit.pods.views.catalogue import views
     from cockpit.pods.views.objects import object_views
 
+    names, where = with_source(settings, (name,), where)
     source = one_source(settings, where.source)
     cluster = Cluster(source)
     async with cluster.connected():
-        kind, rows = await chosen(cluster, word, (name,), where)
+        kind, rows = await chosen(cluster, word, names, where)
         clusters = {source.name: cluster}
         offered: tuple[View[Any], ...] = views(clusters) if kind is PODS else object_views(clusters, kind)
         shown = next(each for each in offered if each.id.rpartition(".")[2] == view)

@@ -125,10 +125,14 @@ async def test_production_wants_the_name_or_the_count(sim: Simulator, tmp_path: 
 async def test_the_wrong_cluster_is_not_guessed(sim: Simulator, tmp_path: Path) -> None:
     cockpit = Cockpit(tmp_path, source(sim), source(sim, "other"))
     code, _, said = await cockpit("pods", "delete", "pod", "cart", "--yes")
-    assert (code, "name one with --context: demo, other" in said) == (2, True)
+    assert (code, "name one with --context, or write SOURCE:NAME: demo, other" in said) == (2, True)
     code, _, said = await cockpit("pods", "delete", "pod", "cart", "--yes", "--context", "else")
     assert (code, "there is no source 'else'" in said) == (2, True)
+    code, _, said = await cockpit("pods", "delete", "deploy", "demo:shop/cart", "other:shop/search", "--yes")
+    assert (code, "one cluster at a time; these are demo, other" in said) == (2, True)
     assert not sim.api.requests["delete"]
+    code, _, _ = await cockpit("pods", "delete", "deploy", "other:shop/cart", "--yes")
+    assert (code, sim.store.get("deployments", "shop", "cart")) == (0, None)
 
 
 async def test_one_of_several_fails(sim: Simulator, cockpit: Cockpit) -> None:
