@@ -25,7 +25,7 @@ from cockpit.tasks.task import Task
 
 log = logging.getLogger(__name__)
 
-LANES: Mapping[str, int] = {"default": 8, "fleet": 4, "pods": 8, "pipelines": 4}
+LANES: Mapping[str, int] = {"default": 8, "fleet": 4, "pods": 8, "pipelines": 4, "forward": 32}
 """How many tasks of a lane run at once; a lane that is not named here has DEFAULT_LANE."""
 DEFAULT_LANE = 4
 REFRESH_SECONDS = 2.0

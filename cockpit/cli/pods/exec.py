@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cockpit.cli.say import complain, refuse
 from cockpit.cli.pods.named import FAILED, INTERRUPTED, Named, named
+from cockpit.cli.say import complain, refuse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 V4, V5 = "v4.channel.k8s.io", "v5.channel.k8s.io"
 END = 255
 PIECE_BYTES = 32 * 1024
+ENDED_WELL = (None, 0, 1000, 1001, 1005)
+"""RFC 6455, 7.4.1; aiohttp gives 0 for a close without a code, 1006 for an end without a close."""
 PING_SECONDS = 15.0
 """What stands in between takes a quiet connection for a dead one. A dead one itself is noticed by its TCP socket."""
 
@@ -64,8 +66,10 @@ class Channels:
                         continue  # that stream is over; what matters is the end of the whole
                     if len(data) > 1:
                         return data[0], data[1:]
-                case WSMsgType.CLOSE if message.data not in (None, 1000, 1001):
+                case WSMsgType.CLOSE if message.data not in ENDED_WELL:
                     raise errors.Unreachable(f"the server closed the connection: {message.data} {message.extra}")
+                case WSMsgType.CLOSED if self._socket.close_code not in ENDED_WELL:
+                    raise errors.Unreachable("the connection was cut")
                 case WSMsgType.CLOSE | WSMsgType.CLOSING | WSMsgType.CLOSED:
                     return None
                 case WSMsgType.ERROR:
