@@ -60,7 +60,7 @@ class Opening:
     """A table that needs no row: all deployments. Its feed runs while the table is open, and only then."""
 
     id: str
-    """"pods.deployments": the binding id, which has no key unless `[keys]` gives it one."""
+    """"open.deployments": the binding id, which has no key unless `[keys]` gives it one."""
     title: str
     names: tuple[str, ...]
     """Words after `:`, the one to show first: "deployments", "deployment", "deploy"."""

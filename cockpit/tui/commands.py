@@ -134,7 +134,7 @@ def complete(typed: str, offered: Sequence[Offer]) -> list[Candidate]:
             for offer in sorted(offered, key=lambda offer: (word not in offer.also, not offer.word.startswith(word)))
             if word.lower() in offer.word.lower() or word in offer.also
         ]
-    offer = next((offer for offer in offered if offer.word == word or word in offer.also), None)
+    offer = next(iter(matching_word(word, offered, space)), None)
     if offer is None or offer.arguments is None:
         return []
     return [
@@ -151,7 +151,7 @@ def run(typed: str, offered: Sequence[Offer]) -> str | None:
         return None
     if word == "q":
         word = "quit"
-    matching = matching_word(word, offered)
+    matching = matching_word(word, offered, rest.strip())
     if not matching:
         return f"no command {word!r}"
     if len(matching) > 1:
@@ -159,11 +159,18 @@ def run(typed: str, offered: Sequence[Offer]) -> str | None:
     return matching[0].run(rest.strip())
 
 
-def matching_word(word: str, offered: Sequence[Offer]) -> list[Offer]:
-    """What it may mean."""
-    return [offer for offer in offered if word == offer.word or word in offer.also] or [
-        offer for offer in offered if offer.word.startswith(word) or offer.word.partition(".")[2] == word
-    ]
+def matching_word(word: str, offered: Sequence[Offer], rest: str = "") -> list[Offer]:
+    """What it may mean. Of two with the same short name the one that takes something is meant where something follows:
+    `:ns` lists the namespaces, `:ns shop` goes to one."""
+    exact = [offer for offer in offered if word == offer.word]
+    short = [offer for offer in offered if word in offer.also]
+    meant = [offer for offer in short if bool(offer.takes) == bool(rest)]
+    return (
+        exact
+        or meant
+        or short
+        or [offer for offer in offered if offer.word.startswith(word) or offer.word.partition(".")[2] == word]
+    )
 
 
 async def palette(screen: KeyedScreen) -> None:

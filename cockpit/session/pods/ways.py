@@ -67,7 +67,7 @@ class Ways:
     def _openings(self, *, named: bool) -> tuple[Opening, ...]:
         return tuple(
             Opening(
-                f"pods.{kind.resource}",
+                f"open.{kind.resource}",
                 kind.title,
                 (kind.resource, kind.kind.lower(), *kind.short),
                 lambda kind=kind: self.make(self.clusters, kind),  # type: ignore[misc]

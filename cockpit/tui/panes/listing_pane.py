@@ -108,7 +108,7 @@ class ListingPane(PaneFrame):
                 return f"none of {self.listing.total} matches {' and '.join(self.sieve.words())}"
             case Loading():
                 return "reading ..."
-            case Stale(confirmed=None, why=why) | Denied(confirmed=None, why=why):
+            case Stale(confirmed=None, why=why) | Denied(confirmed=None, why=why) if not self.sieve.labels:
                 return why
             case _:
                 labels = f" with the labels {self.sieve.labels}" if self.sieve.labels else ""
