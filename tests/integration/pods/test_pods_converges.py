@@ -89,8 +89,18 @@ class Story:
             case "clock", seconds:
                 self.wall_ahead += seconds
                 self.steady_ahead += max(0.0, seconds)  # a machine that slept; this clock is never set back
-            case ("pause",):
-                await asyncio.sleep(0.01)
+            case "pause", seconds:
+                await asyncio.sleep(seconds)
+            case ("cut short",):
+                # The next list or stream is slow, and dropped while it is under way.
+                sim.expire()
+                sim.faults.add(Fault("slow", seconds=0.001))
+                sim.drop_streams(reset=True)
+                feed.retry()
+                await asyncio.sleep(0.04)
+                sim.drop_streams(reset=True)
+            case _:
+                raise AssertionError(step)
         await asyncio.sleep(0)
 
 
@@ -150,7 +160,7 @@ async def listed(story: Story) -> dict[str, Pod]:
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "listed"])
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(story=st.lists(steps, min_size=5, max_size=40))
+@given(story=st.lists(steps, min_size=20, max_size=45))
 def test_the_table_converges_to_a_fresh_list(streamed: bool, story: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(reflector, "PAGE", 3)
