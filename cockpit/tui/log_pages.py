@@ -8,7 +8,7 @@ from itertools import islice
 
 from cockpit.pods.logs.kept import Kept
 from cockpit.pods.logs.lines import Shown, prefix, text
-from cockpit.pods.logs.ring import Line, Ring
+from cockpit.pods.logs.ring import Ring
 from cockpit.pods.logs.scan import Chosen, Scan
 from cockpit.pods.logs.stream import GOES_ON, NOTICE, Stream
 from cockpit.tui.paged import Page, Place, Row, Shape
@@ -16,7 +16,8 @@ from cockpit.tui.widgets.line_buffer import breaks, drawable
 
 SLICE_SECONDS = 0.02
 """A search holds the thread for so long; then a page may be read."""
-LONGEST_PREFIX = 28
+PREFIX_CELLS = (12, 28)
+"""A fifth of the width, between these."""
 SHOWN_STAMP = len("2026-01-02T03:04:05.123")
 """Of a timestamp; files get all of it."""
 
@@ -94,15 +95,15 @@ class LogPages:
 
     def _down(self, ring: Ring, chosen: Chosen, at: Place, shape: Shape) -> Iterator[LogRow]:
         for number in chosen.after(at[0]):
-            rows = self._rows(ring.line(number), shape)
+            rows = self._rows(ring, number, shape)
             yield from rows[min(at[1], len(rows) - 1) :] if number == at[0] else rows
 
     def _up(self, ring: Ring, chosen: Chosen, at: Place, shape: Shape) -> Iterator[LogRow]:
         """The rows above, the nearest first."""
         if at[1] and ring.first <= at[0] < ring.end:
-            yield from reversed(self._rows(ring.line(at[0]), shape)[: at[1]])
+            yield from reversed(self._rows(ring, at[0], shape)[: at[1]])
         for number in chosen.before(at[0]):
-            yield from reversed(self._rows(ring.line(number), shape))
+            yield from reversed(self._rows(ring, number, shape))
 
     def _moved(self, ring: Ring, chosen: Chosen, at: Place, by: int, shape: Shape) -> Place:
         if by >= 0:
@@ -116,9 +117,11 @@ class LogPages:
         rows = list(islice(self._up(ring, chosen, (ring.end, 0), shape), max(1, shape.rows)))
         return (rows[-1].line, rows[-1].place) if rows else (ring.first, 0)
 
-    def _rows(self, line: Line, shape: Shape) -> list[LogRow]:
+    def _rows(self, ring: Ring, number: int, shape: Shape) -> list[LogRow]:
+        """The oldest line has a row above it that says how many were dropped before it."""
+        line = ring.line(number)
         who = prefix(line.tag, self.streams)
-        lead = drawable(f"{_short(who)} ") if who and self.shown.prefix else ""
+        lead = drawable(f"{_short(who, shape.cells)} ") if who and self.shown.prefix else ""
         if line.tag & GOES_ON:
             lead += "… "
         own = text(line.data, stamps=False)
@@ -127,19 +130,25 @@ class LogPages:
         whole = said + drawable(own.decode("utf-8", "replace"))
         starts = breaks(whole, shape.cells) if shape.wrap else [0]
         ends = [*starts[1:], len(whole)]
-        found = self.scan is not None and _has(self.scan.hits, line.number)
-        return [
-            LogRow(line.number, whole, low, high, place, len(lead), len(said), who, bool(line.tag & NOTICE), found)
-            for place, (low, high) in enumerate(zip(starts, ends, strict=True))
-        ]
+        found = self.scan is not None and _has(self.scan.hits, number)
+        notice = bool(line.tag & NOTICE)
+        rows: list[LogRow] = []
+        if ring.dropped and number == ring.first:
+            dropped = f"{ring.dropped:,} earlier lines dropped"
+            rows.append(LogRow(number, dropped, 0, len(dropped), 0, 0, 0, "", True, False))
+        for low, high in zip(starts, ends, strict=True):
+            rows.append(LogRow(number, whole, low, high, len(rows), len(lead), len(said), who, notice, found))
+        return rows
 
 
-def _short(name: str) -> str:
-    """The same for the same name, and in one width at most."""
-    if len(name) <= LONGEST_PREFIX:
+def _short(name: str, cells: int) -> str:
+    """The same for the same name; of a long one more of its end, where pods of one workload differ."""
+    least, most = PREFIX_CELLS
+    room = max(least, min(most, cells // 5))
+    if len(name) <= room:
         return name
-    head = LONGEST_PREFIX // 2 - 2
-    return f"{name[:head]}…{name[head + 1 - LONGEST_PREFIX :]}"
+    head = room // 3
+    return f"{name[:head]}…{name[head + 1 - room :]}"
 
 
 def _has(hits: Sequence[int], number: int) -> bool:

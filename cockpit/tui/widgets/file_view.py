@@ -195,8 +195,12 @@ class FileView(SpanLines, Generic[F]):
         except errors.SourceError as error:
             self._fault = str(error)
             return
-        if text != self._searched:
-            return
+        if text == self._searched:
+            self._go_to(found)
+
+    def _go_to(self, found: int | None) -> None:
+        """The line that was found is the one that is meant."""
+        page = self._page
         self._hit = found
         if found is None:
             return

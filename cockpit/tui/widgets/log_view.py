@@ -17,6 +17,8 @@ from cockpit.tui.widgets.span_lines import SpanLines, Spans, cut, searched, styl
 PAINT_SECONDS = 0.1
 """New lines are painted at most so often."""
 VOICES = 6
+NEWEST = 1 << 62
+"""A number above that of any line."""
 
 
 class LogView(FileView[LogPages]):
@@ -119,20 +121,21 @@ class LogView(FileView[LogPages]):
     # Searching
 
     async def _begin_search(self, text: str) -> None:
-        await self.file.search(text)
-        if text:
-            self.action_next(1)
-        await self._count()
-        self._want()
-
-    async def _count(self) -> None:
+        """What was said last is what is wanted where it follows."""
         try:
+            await self.file.search(text)
+            if text and self.following:
+                self._go_to(await self.file.find(text, NEWEST, -1))
+            elif text:
+                self.action_next(1)
+            self._want()
             while not await self.file.advance():
                 self._say_status()
                 if self.file.filtered:
                     self._want()
         except errors.SourceError as error:
             self._fault = str(error)
+        self._want()
 
     def _say_status(self) -> None:
         if self._page is not None and self.status != self._said:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,11 @@ import pytest
 from cockpit.config.settings import PodsSource
 from cockpit.demo.kubernetes.simulator import Simulator, simulator
 from cockpit.pods.api.connection import Cluster
+from cockpit.pods.logs.kept import Kept
+from cockpit.pods.logs.lines import Shown
 from cockpit.pods.logs.source import LogQuery, OnePod
+from cockpit.tui.log_pages import LogPages
+from cockpit.tui.paged import Shape
 from cockpit.tui.screens.logs import LogsScreen
 
 
@@ -166,3 +171,34 @@ async def test_another_time_span_and_previous_begin_anew(logs: Callable[..., Any
         await app.shows("has been restarted")
         await app.press("0")
         await app.shows("first", "tail")
+
+
+async def test_the_place_is_kept_while_the_oldest_lines_fall_off(tmp_path: Path) -> None:
+    kept = Kept(disk_bytes=40_000, parent=tmp_path)
+    await kept.open()
+    pages, shape = LogPages(kept, [], Shown()), Shape(5, 80, False)
+    said = 0
+
+    async def say(count: int) -> None:
+        nonlocal said
+        await kept.take([b"line %05d" % n for n in range(said, said + count)], [0] * count)
+        said += count
+
+    for _ in range(10):
+        await say(100)
+    page = await pages.page((500, 0), 0, shape, end=False)
+    assert [row.text for row in page.rows] == [f"line {n:05}" for n in range(500, 505)]
+    while not pages.dropped:
+        await say(100)
+        again = await pages.page((500, 0), 0, shape, end=False)
+        assert again.rows == page.rows
+    while pages.dropped < 600:
+        await say(100)
+        page = await pages.page(page.top, 0, shape, end=False)
+    assert page.rows[0].text == f"{pages.dropped:,} earlier lines dropped"
+    assert page.rows[1].text == f"line {pages.dropped:05}"
+    last = await pages.page(page.top, 0, shape, end=True)
+    assert last.rows[-1].text == f"line {said - 1:05}" and last.at_end
+    pages.close()
+    while list(tmp_path.iterdir()):
+        await asyncio.sleep(0.01)
