@@ -184,15 +184,15 @@ async def test_the_place_is_kept_while_the_oldest_lines_fall_off(tmp_path: Path)
         await kept.take([b"line %05d" % n for n in range(said, said + count)], [0] * count)
         said += count
 
-    for _ in range(10):
+    for _ in range(20):
         await say(100)
-    page = await pages.page((500, 0), 0, shape, end=False)
-    assert [row.text for row in page.rows] == [f"line {n:05}" for n in range(500, 505)]
+    page = await pages.page((1500, 0), 0, shape, end=False)
+    assert [row.text for row in page.rows] == [f"line {n:05}" for n in range(1500, 1505)]
     while not pages.dropped:
         await say(100)
-        again = await pages.page((500, 0), 0, shape, end=False)
+        again = await pages.page((1500, 0), 0, shape, end=False)
         assert again.rows == page.rows
-    while pages.dropped < 600:
+    while pages.dropped < 1600:
         await say(100)
         page = await pages.page(page.top, 0, shape, end=False)
     assert page.rows[0].text == f"{pages.dropped:,} earlier lines dropped"
