@@ -10,6 +10,7 @@ from typing import Generic, Protocol
 from msgspec import Struct
 
 from cockpit.model.changes import T
+from cockpit.tasks.terminal import Lend
 
 
 class Risk(enum.StrEnum):
@@ -62,6 +63,10 @@ class Progress(Protocol):
     @property
     def id(self) -> str:
         """The task's id: what a domain keeps of the run goes by the same name."""
+
+    @property
+    def lend(self) -> Lend | None:
+        """The way to the person's terminal; None: nobody sits there."""
 
     def say(self, line: str, *, target: str = "") -> None:
         """One line of output; `target` is the name of the target it belongs to."""

@@ -22,6 +22,7 @@ from cockpit.tasks.locks import SharedLocks
 from cockpit.tasks.output import Output, text
 from cockpit.tasks.records import Records, TaskRecord, settled, targets_of
 from cockpit.tasks.task import Task
+from cockpit.tasks.terminal import Lend
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ class TaskManager:
         """Those that have not ended."""
         self._ended: dict[str, Task] = {}
         self._runners: dict[str, asyncio.Task[None]] = {}
+        self.lend: Lend | None = None
+        """The way to the person's terminal, for tasks that need it; set by whoever draws on it."""
         self._queued: set[str] = set()
         """Those that wait; a cancel ends them at once."""
         self._touched: dict[str, Task] = {}
@@ -125,6 +128,7 @@ class TaskManager:
         )
         output = Output(spills.path(self._folder, key), self._spill_thread, listener)
         task = Task(job, record, output, self._records, self._touched)
+        task.lend = self.lend
         self._tasks[key] = task
         self._runners[key] = asyncio.create_task(self._run(task), name=f"task:{key}")
         return task

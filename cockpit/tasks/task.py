@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from cockpit.tasks.action import Job, State
 from cockpit.tasks.output import Output
 from cockpit.tasks.records import Records, TargetOutcome, TaskRecord
+from cockpit.tasks.terminal import Lend
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ class Task:
         """Every change goes to `records` at once; `touched` collects what is yet to be written down."""
         self.job = job
         self.output = output
+        self.lend: Lend | None = None
         self.cancelled = asyncio.Event()
         """A cancel was asked for."""
         self._record = record

@@ -123,6 +123,7 @@ class Cockpit(AimedKeys[int]):
         from cockpit.tui.consent import introduce
         from cockpit.tui.terminal.lend import lend
 
+        session.tasks.lend = partial(lend, self)
         fleet = session.panes.get("fleet")
         if isinstance(fleet, Fleet):
             fleet.roster.lend = partial(lend, self)

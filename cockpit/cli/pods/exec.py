@@ -58,7 +58,7 @@ async def _run(found: Named, words: tuple[str, ...], container: str, *, stdin: b
     endings: list[Ended] = []
     where = (found.cluster, found.target, found.namespace, found.name)
     if tty:
-        job = shell_job(*where, _lend, container=container, argv=words, ended=endings.append)
+        job = shell_job(*where, lend=_lend, container=container, argv=words, ended=endings.append)
     else:
         job = command_job(
             *where, words, container=container, stdin=0 if stdin else None, ended=endings.append, complain=complain

@@ -7,11 +7,15 @@ from typing import Any
 
 from cockpit.pods.actions import of_any, of_cronjobs, of_nodes, of_pods, of_workloads
 from cockpit.pods.actions.batch import Means
+from cockpit.pods.actions.edit import edit_actions
+from cockpit.pods.actions.exec import shell_actions
+from cockpit.pods.actions.forward import forward_actions
 from cockpit.pods.api.access import Reviews
 from cockpit.pods.api.connection import Cluster
 from cockpit.pods.kinds.cronjob import CRONJOBS
 from cockpit.pods.kinds.daemonset import DAEMONSETS
 from cockpit.pods.kinds.deployment import DEPLOYMENTS
+from cockpit.pods.kinds.event import EVENTS
 from cockpit.pods.kinds.kind import AnyKind
 from cockpit.pods.kinds.node import NODES
 from cockpit.pods.kinds.object import Object
@@ -31,14 +35,15 @@ def actions_for(
     means = Means(clusters, reviews or Reviews(clusters))
     own: tuple[Action[Any], ...] = ()
     if kind is PODS:
-        own = of_pods.actions(means)
+        own = (*shell_actions(means), *forward_actions(means), *of_pods.actions(means))
     elif kind is NODES:
         own = of_nodes.actions(means)
     elif kind is CRONJOBS:
         own = of_cronjobs.actions(means)
     elif kind in (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, REPLICASETS):
         own = of_workloads.actions(means, kind)
-    return (*own, *of_any.actions(means, kind))
+    edits = () if kind is EVENTS else edit_actions(means, kind)
+    return (*own, *edits, *of_any.actions(means, kind))
 
 
 def actions(clusters: Mapping[str, Cluster]) -> tuple[Action[Any], ...]:

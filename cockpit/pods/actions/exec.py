@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import msgspec
 
 from cockpit.model import errors
 from cockpit.model.printable import printable
+from cockpit.pods.actions.batch import Means
 from cockpit.pods.actions.remote import Ended, Remote, executed
 from cockpit.pods.api.connection import Cluster, Connection
 from cockpit.pods.api.paths import pod_path
@@ -42,19 +42,6 @@ class _Inside(Wire, frozen=True):
     spec: _Spec = msgspec.field(default_factory=_Spec)
 
 
-@dataclass
-class Hands:
-    """What an action needs of the person; set by whoever draws on the terminal."""
-
-    lend: Lend | None = None
-
-    def terminal(self, instead: str) -> Lend:
-        """Raises errors.Refused, which names the command `instead`."""
-        if self.lend is None:
-            raise errors.Refused(f"there is no terminal here; run: {instead}")
-        return self.lend
-
-
 async def chosen_container(connection: Connection, namespace: str, name: str) -> tuple[str, list[str]]:
     """(the one that kubectl takes, all of them): the annotated one, else the first."""
     found = await connection.get(pod_path(namespace, name), _Inside)
@@ -68,25 +55,28 @@ def shell_job(
     pod: Target,
     namespace: str,
     name: str,
-    lend: Lend,
     *,
+    lend: Lend | None = None,
     container: str = "",
     argv: Sequence[str] = (),
     ended: Callable[[Ended], None] | None = None,
 ) -> Job:
     """A shell, or `argv` on a terminal. The connection is made before the terminal is taken.
 
-    `ended` is told how it ended, unless the person left.
+    `lend`: instead of the terminal of whoever runs tasks. `ended` is told how it ended, unless the person left.
     """
 
     async def run(progress: Progress) -> None:
+        taken = lend or progress.lend
+        if taken is None:
+            raise errors.Refused(f"there is no terminal here; run: cockpit pods exec -it {cluster.name}:{pod.name}")
         async with cluster.connected() as connection:
             first, names = await chosen_container(connection, namespace, name)
             inside = container or first
             command = argv or SHELL
             async with (
                 executed(connection, namespace, name, inside, command, stdin=True, tty=True) as remote,
-                lend() as terminal,
+                taken() as terminal,
             ):
                 if not argv:
                     others = [other for other in names if other != inside]
@@ -141,16 +131,13 @@ def command_job(
     return _job("pods.exec", f"Run {_shown(argv)} in pod {pod.name}{_in(container)} in {cluster.name}", pod, run)
 
 
-def shell_actions(
-    clusters: Mapping[str, Cluster], target: Callable[[Pod], Target], hands: Hands
-) -> tuple[Action[Pod], ...]:
-    """The catalogue of the pane."""
+def shell_actions(means: Means) -> tuple[Action[Pod], ...]:
+    """Of the pods' panes."""
 
     def bind(pods: Sequence[Pod], values: Mapping[str, str]) -> Job:
         (pod,) = pods
-        lend = hands.terminal(f"cockpit pods exec -it {pod.source}:{pod.path} -- sh")
         container = values.get("container", "").strip()
-        return shell_job(clusters[pod.source], target(pod), pod.namespace, pod.name, lend, container=container)
+        return shell_job(means.clusters[pod.source], means.target(pod), pod.namespace, pod.name, container=container)
 
     inside = Input("container", "Container", hint="empty: the one that kubectl takes", required=False)
     return (

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from cockpit.model import errors
 from cockpit.model.units import human_bytes
 from cockpit.pods.actions import replacement
+from cockpit.pods.actions.batch import Means
 from cockpit.pods.actions.tunnel import Account, join
 from cockpit.pods.api.connection import Cluster, Connection
 from cockpit.pods.api.paths import pod_path
@@ -268,13 +269,13 @@ def forward_job(
     )
 
 
-def forward_actions(clusters: Mapping[str, Cluster], target: Callable[[Pod], Target]) -> tuple[Action[Pod], ...]:
-    """The catalogue of the pane."""
+def forward_actions(means: Means) -> tuple[Action[Pod], ...]:
+    """Of the pods' panes."""
 
     def bind(pods: Sequence[Pod], values: Mapping[str, str]) -> Job:
         (pod,) = pods
         ports = [parsed(word) for word in values["ports"].replace(",", " ").split()]
-        return forward_job(clusters[pod.source], target(pod), pod.namespace, pod.name, ports)
+        return forward_job(means.clusters[pod.source], means.target(pod), pod.namespace, pod.name, ports)
 
     ports = Input("ports", "Ports", hint="8080:80, or :80 for any free one here; several with blanks between")
     return (Action("pods.forward", "Forward ports", "F", Risk.SAFE, bind, inputs=(ports,), many=False),)
