@@ -278,4 +278,4 @@ def forward_actions(means: Means) -> tuple[Action[Pod], ...]:
         return forward_job(means.clusters[pod.source], means.target(pod), pod.namespace, pod.name, ports)
 
     ports = Input("ports", "Ports", hint="8080:80, or :80 for any free one here; several with blanks between")
-    return (Action("pods.forward", "Forward ports", "F", Risk.SAFE, bind, inputs=(ports,), many=False),)
+    return (Action("pods.forward", "Forward ports", "f", Risk.SAFE, bind, inputs=(ports,), many=False),)
