@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Set
 from contextlib import aclosing
 from typing import Generic, TypeVar
 
@@ -39,6 +39,8 @@ FRESH_SECONDS = 120.0
 SLICE_SECONDS = 0.005
 SLICE = 64
 """Objects between two looks at the clock."""
+FORGET = 1000
+"""Rows that are changed in one go when their numbers are taken away."""
 
 M = TypeVar("M", bound=Pod | Node)
 Used = tuple[int, int]
@@ -157,70 +159,82 @@ class MeasuredAdapter(Generic[M]):
         while True:
             wait = POLL_SECONDS
             try:
-                used: dict[str, Used] | None = await self._measured()
+                async with aclosing(self._measured()) as changes:
+                    async for change in changes:
+                        yield change
                 self._measured_at = clock.steady()
-            except (errors.NotFound, errors.Denied) as error:
-                log.info("%s: no usage of %s: %s", self.name, self._resource, error)
-                wait, used = ABSENT_SECONDS, {}
             except errors.SourceError as error:
                 log.info("%s: no usage of %s: %s", self.name, self._resource, error)
-                old = self._measured_at is None or clock.steady() - self._measured_at > FRESH_SECONDS
-                used = {} if old else None
-            if used is not None:
-                async for change in self._told(used):
-                    yield change
+                absent = isinstance(error, errors.NotFound | errors.Denied)
+                if absent:
+                    wait = ABSENT_SECONDS
+                if absent or self._measured_at is None or clock.steady() - self._measured_at > FRESH_SECONDS:
+                    async for change in self._forgotten(frozenset()):
+                        yield change
             await asyncio.sleep(wait)
 
-    async def _measured(self) -> dict[str, Used]:
-        """By path. Raises `model.errors`."""
-        used: dict[str, Used] = {}
+    async def _measured(self) -> AsyncGenerator[Change[M], None]:
+        """One look: rows that look otherwise than before, in slices. Raises `model.errors`."""
+        keys = {row.path: row.key for row in self._rows.values()}
+        seen: set[str] = set()
         async with self.cluster.connected() as connection:
             for namespace in self._namespaces:
                 path = collection_path(GROUP_VERSION, self._resource, namespace)
-                await self._decoded(await connection.body(path), used)
-        return used
+                async for change in self._applied(await connection.body(path), keys, seen):
+                    yield change
+        async for change in self._forgotten(seen):
+            yield change
 
-    async def _decoded(self, body: bytes, used: dict[str, Used]) -> None:
+    async def _applied(self, body: bytes, keys: Mapping[str, str], seen: set[str]) -> AsyncGenerator[Change[M], None]:
+        """Rows may come and go meanwhile. Measurements are decoded and dropped one by one: 50,000 never live at once."""
         turn = clock.steady() + SLICE_SECONDS
+        changed: dict[str, None] = {}
         try:
             for place, raw in enumerate(_list.decode(body).items or ()):
                 found = _item.decode(raw)
                 meta = found.metadata
-                path = f"{meta.namespace}/{meta.name}" if meta.namespace else meta.name
-                if found.usage is not None:
-                    used[path] = amount(found.usage)
-                else:
-                    each = [amount(container.usage) for container in found.containers or ()]
-                    used[path] = sum(cpu for cpu, _ in each), sum(memory for _, memory in each)
+                key = keys.get(f"{meta.namespace}/{meta.name}" if meta.namespace else meta.name, "")
+                if key:
+                    seen.add(key)
+                    if self._put(key, _total(found)):
+                        changed[key] = None
                 if place % SLICE == 0 and clock.steady() > turn:
+                    if changed:
+                        yield Upsert(self._present(changed))
+                        changed = {}
                     await asyncio.sleep(0)
                     turn = clock.steady() + SLICE_SECONDS
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise errors.Malformed(f"{self.name}: not metrics of {self._resource}: {error}") from error
-
-    async def _told(self, used: Mapping[str, Used]) -> AsyncGenerator[Change[M], None]:
-        """Rows that look otherwise than before, in slices; rows may come and go in between."""
-        turn = clock.steady() + SLICE_SECONDS
-        changed: list[M] = []
-        for place, key in enumerate(tuple(self._rows)):
-            row = self._rows.get(key)
-            if row is not None:
-                cpu, memory = used.get(row.path, UNREAD)
-                if (cpu, memory >> 20) != (row.cpu, row.memory >> 20):
-                    row = replace(row, cpu=cpu, memory=memory)
-                    self._rows[key] = row
-                    changed.append(row)
-            if place % SLICE == 0 and clock.steady() > turn:
-                if changed:
-                    yield Upsert(self._present(changed))
-                    changed = []
-                await asyncio.sleep(0)
-                turn = clock.steady() + SLICE_SECONDS
         if changed:
             yield Upsert(self._present(changed))
 
-    def _present(self, rows: Iterable[M]) -> tuple[M, ...]:
-        return tuple(self._rows[row.key] for row in rows if row.key in self._rows)
+    async def _forgotten(self, seen: Set[str]) -> AsyncGenerator[Change[M], None]:
+        """What was not measured this time has no numbers any more."""
+        old = [key for key, row in self._rows.items() if row.cpu >= 0 and key not in seen]
+        for start in range(0, len(old), FORGET):
+            piece = [key for key in old[start : start + FORGET] if self._put(key, UNREAD)]
+            if piece:
+                yield Upsert(self._present(piece))
+            await asyncio.sleep(0)
+
+    def _put(self, key: str, used: Used) -> bool:
+        """Whether the row looks otherwise now."""
+        row = self._rows.get(key)
+        if row is None or (row.cpu, row.memory >> 20) == (used[0], used[1] >> 20):
+            return False
+        self._rows[key] = replace(row, cpu=used[0], memory=used[1])
+        return True
+
+    def _present(self, keys: Iterable[str]) -> tuple[M, ...]:
+        return tuple([self._rows[key] for key in keys if key in self._rows])
+
+
+def _total(found: _Measured) -> Used:
+    if found.usage is not None:
+        return amount(found.usage)
+    each = [amount(container.usage) for container in found.containers or ()]
+    return sum(cpu for cpu, _ in each), sum(memory for _, memory in each)
 
 
 def _scope(cluster: Cluster, selection: Selection) -> tuple[str, ...]:
