@@ -5,22 +5,23 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-import yaml
-
 MANAGED = "managedFields"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _MISSING = object()
 
 
 def dumped(item: dict[str, Any]) -> str:
-    return str(yaml.dump(item, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=4096))
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(item, Dumper=dumper, sort_keys=False, allow_unicode=True, width=4096))
 
 
 def loaded(text: str) -> dict[str, Any]:
     """Raises ValueError with the reason."""
+    import yaml
+
     try:
-        found = yaml.load(text, Loader=_LOADER)
+        found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"this is no YAML: {' '.join(str(error).split())}") from error
     if not isinstance(found, dict):
