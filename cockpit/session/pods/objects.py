@@ -23,6 +23,7 @@ from cockpit.pods.kinds.kind import AnyKind
 from cockpit.pods.kinds.node import NODES
 from cockpit.pods.kinds.object import Object
 from cockpit.pods.kinds.pod.kind import PODS
+from cockpit.pods.kinds.pod.mounting import MOUNTING
 from cockpit.pods.kinds.pod.row import Pod
 from cockpit.pods.kinds.registry import find
 from cockpit.pods.kinds.secret import SECRETS, Secret
@@ -152,6 +153,8 @@ def drills(clusters: Mapping[str, Cluster], kind: AnyKind) -> tuple[Drill[Any], 
             found.append(Drill("nodes.pods", "Pods", DOWN, lambda row: _pods_on(clusters, row)))
         case "namespaces":
             found.append(Drill("namespaces.pods", "Pods", DOWN, lambda row: _pods_in(clusters, row)))
+        case "persistentvolumeclaims":
+            found.append(Drill(f"{of}.pods", "Pods", DOWN, lambda row: _pods_mounting(clusters, row)))
         case "secrets":
             found.append(
                 Drill(
@@ -207,6 +210,13 @@ def _pods_on(clusters: Mapping[str, Cluster], node: Object) -> Pane[Any]:
 
 def _pods_in(clusters: Mapping[str, Cluster], namespace: Object) -> Pane[Any]:
     return objects_pane(_here(clusters, namespace), PODS, selection=Selection(namespaces=(namespace.name,)))
+
+
+def _pods_mounting(clusters: Mapping[str, Cluster], claim: Object) -> Pane[Any]:
+    selection = Selection(namespaces=(claim.namespace,))
+    rows = ObjectsAdapter(clusters[claim.source], MOUNTING, selection, lambda pod: claim.name in pod.claims)
+    measured = MeasuredAdapter(rows, PODS.resource, selection)
+    return objects_pane(_here(clusters, claim), PODS, selection=selection, adapters=[measured])
 
 
 def _jobs(clusters: Mapping[str, Cluster], cronjob: CronJob) -> Pane[Any]:

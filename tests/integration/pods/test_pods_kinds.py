@@ -163,6 +163,18 @@ async def test_a_node_a_namespace_and_a_cron_job_lead_to_what_is_theirs(
             assert all(job.owner == cron.name for job in jobs.feed.items.values())
 
 
+async def test_a_claim_leads_to_the_pods_that_mount_it(sim: Simulator, clusters: dict[str, Cluster]) -> None:
+    async with running(objects_pane(clusters, KINDS["persistentvolumeclaims"])) as pane:
+        claim = await first(pane, lambda _: True)
+        mount = {"name": "data", "persistentVolumeClaim": {"claimName": claim.name}}
+        for name, volumes in (("mounts", [mount]), ("not", [{"name": "x", "emptyDir": {}}]), ("none", None)):
+            spec = {"containers": [{"name": "c"}], "volumes": volumes}
+            sim.put({"metadata": {"namespace": claim.namespace, "name": name}, "spec": spec})
+        async with running(drill(pane, "persistentvolumeclaims.pods").open(claim)) as pods:
+            await first(pods, lambda pod: pod.name == "mounts")
+            assert not {"not", "none"} & {pod.name for pod in pods.feed.items.values()}
+
+
 async def test_containers_of_a_pod_follow_it_and_say_when_it_is_gone(
     sim: Simulator, clusters: dict[str, Cluster]
 ) -> None:
@@ -226,6 +238,7 @@ async def test_a_value_of_a_secret_is_shown_on_demand_and_nowhere_else(
         async with running(drill(pane, "secrets.keys").open(secret)) as keys:
             await soon(keys, lambda: len(keys.feed.items) == 2)
             key = await first(keys, lambda k: k.name == "password")
+            assert pane.enter == "secrets.keys"
             shown += [cell.text for column in keys.columns for cell in [column.cell(key, 0.0)]]
             assert not any("hunter2" in line or "aHVudGVyMg" in line for line in shown)
             assert await lines(keys, "keys.reveal", key) == ["hunter2"]
