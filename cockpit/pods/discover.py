@@ -6,16 +6,21 @@ import os
 from pathlib import Path
 
 from cockpit.config.settings import PodsSource
+from cockpit.pods.api.kubeconfig import IN_CLUSTER, SERVICE_ACCOUNT
 
 DEFAULT = "~/.kube/config"
 
 
 def sources() -> list[PodsSource]:
-    """A source for each context of $KUBECONFIG or ~/.kube/config, the current one first. Blocking; never raises."""
+    """A source for each context of $KUBECONFIG or ~/.kube/config, the current one first. Blocking; never raises.
+
+    Without any such file, in a pod, the cluster that it runs in.
+    """
     path = os.environ.get("KUBECONFIG") or DEFAULT
     files = [Path(part).expanduser() for part in path.split(os.pathsep) if part]
     if not any(file.is_file() for file in files):
-        return []
+        in_pod = "KUBERNETES_SERVICE_HOST" in os.environ and (SERVICE_ACCOUNT / "token").is_file()
+        return [PodsSource(name=IN_CLUSTER, kubeconfig=IN_CLUSTER)] if in_pod else []
     names: dict[str, None] = {}
     current = ""
     for file in files:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from cockpit.config.settings import PodsSource
-from cockpit.model import errors
+from cockpit.model import clock, errors
 from cockpit.pods.api.kubeconfig import Access, open_access
-from cockpit.pods.api.plugin import Credential
+from cockpit.pods.api.pace import Pace
+from cockpit.pods.api.plugin import EXPIRY_SKEW_SECONDS, Credential, LoginNeeded, read_credential
 from cockpit.pods.api.wire import Status
 
 if TYPE_CHECKING:
@@ -52,6 +54,10 @@ class Forbidden(errors.Denied):
     """403: logged in, but not allowed this."""
 
 
+class TlsRefused(errors.Denied):
+    """One side did not take the other's certificate; nothing was sent."""
+
+
 class Expired(errors.Refused):
     """410, or a version that this server has not reached: list again."""
 
@@ -75,8 +81,11 @@ class Cluster:
         self._users = 0
         self._opening = asyncio.Lock()
         self._credential: Credential | None = None
+        self._context = source.context
         self.unstreamed: set[str] = set()
         """Group versions whose server has said that it does not stream lists (WatchList)."""
+        self.login_needed: LoginNeeded | None = None
+        """What to run on a terminal: the credential plugin gave nothing the last time it was asked."""
 
     @property
     def name(self) -> str:
@@ -89,7 +98,7 @@ class Cluster:
         try:
             async with self._opening:
                 if self._connection is None:
-                    self._connection = Connection(await asyncio.to_thread(_import), self, await self.login())
+                    self._connection = Connection(await asyncio.to_thread(_import), self, await self.access())
             yield self._connection
         finally:
             self._users -= 1
@@ -97,12 +106,24 @@ class Cluster:
                 closing, self._connection = self._connection, None
                 await closing.close()
 
-    async def login(self) -> Access:
+    async def access(self) -> Access:
         """Read the kubeconfig and get a credential; a plugin runs only when its last one has expired."""
-        access, self._credential = await open_access(
-            self.source.kubeconfig, self.source.context, where=self.name, credential=self._credential
-        )
+        try:
+            access, self._credential = await open_access(
+                self.source.kubeconfig, self._context, where=self.name, credential=self._credential
+            )
+        except LoginNeeded as error:
+            self.login_needed = error
+            raise
+        self.login_needed = None
+        # Whoever changes the current context elsewhere must not turn this table, and its actions, to another cluster.
+        self._context = access.context
         return access
+
+    def logged_in(self, printed: bytes) -> None:
+        """Take what the plugin printed when it was run on a terminal. Raises errors.Denied."""
+        self._credential = read_credential(printed, f"{self.name}: the login")
+        self.login_needed = None
 
     def forget_credential(self) -> None:
         """The server refused it: the next login asks the plugin."""
@@ -115,13 +136,16 @@ class Connection:
     def __init__(self, library: ModuleType, cluster: Cluster, access: Access) -> None:
         self._http = library
         self._cluster = cluster
-        self._access = access
-        self._sessions = [self._session(access)]
+        self._access, self._read_at, self._read_wall = access, clock.steady(), clock.wall()
+        self._current = self._session(access)
+        self._users = Counter((self._current,))
+        """By session, the connection itself being one of the current one's: the last one closes it."""
         self._refreshing = asyncio.Lock()
+        self._pace = Pace()
 
     async def close(self) -> None:
         """Ends all its requests."""
-        for session in self._sessions:
+        for session in self._users:
             await session.close()
 
     @property
@@ -152,12 +176,20 @@ class Connection:
         """
         data, headers = msgspec.json.encode(body), {"Content-Type": content_type}
         for last in (False, True):
-            access = self._access
+            access = await self._fresh()
             async with self._session(access) as session:
-                with self._translated(sent=True):
-                    response = await self._request(session, access, method, path, None, ANSWER_SECONDS, headers, data)
-                    async with response:
-                        answer = await _at_most(response, BODY_BYTES)
+                try:
+                    with self._translated(sent=True):
+                        response = await self._request(
+                            session, access, method, path, None, ANSWER_SECONDS, headers, data
+                        )
+                        async with response:
+                            answer = await _at_most(response, BODY_BYTES)
+                except TlsRefused:
+                    if last:
+                        raise
+                    await self._refresh(access)
+                    continue
             if response.status == 401 and not last:
                 await self._refresh(access)
             elif response.status in (200, 201, 202):
@@ -179,24 +211,31 @@ class Connection:
         """A streamed answer with status 200. Leaving ends the request; read it with `chunks`."""
         headers = {"Accept-Encoding": "gzip" if compressed else "identity", "Accept": accept}
         for last in (False, True):
-            access = self._access
-            with self._translated(sent=False):
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    response = await self._request(
-                        self._sessions[-1], access, "GET", path, query, read_seconds, headers, None
-                    )
-            try:
-                if response.status == 401 and not last:
+            access = await self._fresh()
+            async with self._held() as session:
+                try:
+                    with self._translated(sent=False):
+                        async with asyncio.timeout(ANSWER_SECONDS):
+                            response = await self._request(
+                                session, access, "GET", path, query, read_seconds, headers, None
+                            )
+                except TlsRefused:
+                    if last:
+                        raise
                     await self._refresh(access)
                     continue
-                if response.status != 200:
-                    with self._translated(sent=False):
-                        said = await _at_most(response, SAID_BYTES)
-                    raise self._refusal(response, said, sent=False)
-                yield response
-            finally:
-                response.close()
-            return
+                try:
+                    if response.status == 401 and not last:
+                        await self._refresh(access)
+                        continue
+                    if response.status != 200:
+                        with self._translated(sent=False):
+                            said = await _at_most(response, SAID_BYTES)
+                        raise self._refusal(response, said, sent=False)
+                    yield response
+                finally:
+                    response.close()
+                return
 
     @asynccontextmanager
     async def websocket(
@@ -207,7 +246,7 @@ class Connection:
         Raises `model.errors`, with what the server said: nothing has happened then.
         """
         for last in (False, True):
-            access, said = self._access, bytearray()
+            access, said = await self._fresh(), bytearray()
             async with self._session(access, _keeps_refusal(self._http, said)) as session:
                 try:
                     with self._translated(sent=False):
@@ -278,16 +317,58 @@ class Connection:
             own["Authorization"] = access.authorization
         return own
 
+    async def _fresh(self) -> Access:
+        """How to ask now: files that a credential came from are read anew in time, a plugin's is replaced in time."""
+        await self._pace.turn()
+        access = self._access
+        if self._due():
+            async with self._refreshing:
+                if self._due():
+                    await self._renew()
+            access = self._access
+        return access
+
+    def _due(self) -> bool:
+        lasts, expires_at = self._access.lasts_seconds, self._access.expires_at
+        # One that had expired when it came would be asked for with each request: the server has the word then.
+        if expires_at is not None and self._read_wall < expires_at - EXPIRY_SKEW_SECONDS <= clock.wall():
+            return True
+        return lasts is not None and clock.steady() - self._read_at > lasts
+
     async def _refresh(self, refused: Access) -> None:
         """Log in again, once for all requests that were refused at the same time."""
         async with self._refreshing:
-            if self._access is not refused:
-                return
-            self._cluster.forget_credential()
-            fresh = await self._cluster.login()
-            if fresh.material != refused.material:
-                self._sessions.append(self._session(fresh))
-            self._access = fresh
+            if self._access is refused:
+                self._cluster.forget_credential()
+                await self._renew()
+
+    async def _renew(self) -> None:
+        """Another certificate is another session; what runs on the old one goes on until it ends by itself.
+
+        So no stream breaks: the server ends a watch within ten minutes, and what follows is on the new session.
+        """
+        fresh = await self._cluster.access()
+        before, self._access = self._access, fresh
+        self._read_at, self._read_wall = clock.steady(), clock.wall()
+        if fresh.material != before.material:
+            old, self._current = self._current, self._session(fresh)
+            self._users[self._current] += 1
+            await self._leave(old)
+
+    @asynccontextmanager
+    async def _held(self) -> AsyncIterator[aiohttp.ClientSession]:
+        session = self._current
+        self._users[session] += 1
+        try:
+            yield session
+        finally:
+            await self._leave(session)
+
+    async def _leave(self, session: aiohttp.ClientSession) -> None:
+        self._users[session] -= 1
+        if not self._users[session]:
+            del self._users[session]
+            await session.close()
 
     def _session(self, access: Access, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
         """Without trust_env: a `default` line in ~/.netrc would clash with the token."""
@@ -314,7 +395,7 @@ class Connection:
         try:
             yield
         except (http.ClientConnectorCertificateError, http.ClientConnectorSSLError) as error:
-            raise errors.Denied(
+            raise TlsRefused(
                 f"{where}: TLS refused: {_brief(error)}; check certificate-authority and client-certificate"
             ) from error
         except http.ClientHttpProxyError as error:

@@ -23,14 +23,21 @@ from urllib.parse import urlsplit
 from cockpit.model import errors
 from cockpit.pods.api.library import load as load_library
 from cockpit.pods.api.plugin import Credential, run_plugin
+from cockpit.pods.kinds.pod.status import unix_seconds
 
 LOGIN_SECONDS = 10.0
+IN_CLUSTER = "in-cluster"
+"""In place of a kubeconfig: the service account of the pod that cockpit runs in."""
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+TOKEN_SECONDS, CERTIFICATE_SECONDS = 60.0, 300.0
+"""A token file and certificate files are read anew so often, as in client-go."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """How to reach one cluster. `repr` shows no secret."""
 
+    context: str
     server: str
     proxy: str | None
     server_name: str | None
@@ -39,6 +46,10 @@ class Access:
     material: tuple[object, ...]
     """What the TLS context was made of: another one needs another session."""
     tls: ssl.SSLContext | None
+    lasts_seconds: float | None = None
+    """Its files may have changed by then. None: it names no file."""
+    expires_at: float | None = None
+    """When a plugin's credential ends, in Unix seconds."""
 
     def __repr__(self) -> str:
         return f"Access({self.server!r})"
@@ -54,7 +65,9 @@ class Context:
 
 
 def read_context(path: str, name: str, *, where: str) -> Context:
-    """Blocking. Raises errors.Denied with the mend; `path` may be several, joined as in $KUBECONFIG."""
+    """Blocking. Raises errors.Denied with the mend; `path` may be several, joined as in $KUBECONFIG, or IN_CLUSTER."""
+    if path == IN_CLUSTER:
+        return _in_cluster(where)
     merged = _merged(path, where)
     contexts = {
         str(entry.get("name")): entry["context"]
@@ -73,6 +86,16 @@ def read_context(path: str, name: str, *, where: str) -> Context:
         raise errors.Denied(f"{where}: context {name!r} of {path} names no cluster with a server")
     user = _named(merged["users"], chosen.get("user"), "user")
     return Context(name, cluster or {}, user or {})
+
+
+def _in_cluster(where: str) -> Context:
+    """As rest.InClusterConfig of client-go."""
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "")
+    if not host or not port or not (SERVICE_ACCOUNT / "token").is_file():
+        raise errors.Denied(f"{where}: this is no pod with a service account; set kubeconfig in [[pods]]")
+    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    cluster = {"server": server, "certificate-authority": str(SERVICE_ACCOUNT / "ca.crt")}
+    return Context(IN_CLUSTER, cluster, {"tokenFile": str(SERVICE_ACCOUNT / "token")})
 
 
 async def open_access(
@@ -179,13 +202,23 @@ def _access(chosen: Context, credential: Credential | None, where: str) -> Acces
         material = _material(cluster, user, credential, where)
         tls = _tls(material, verify=not cluster.get("insecure-skip-tls-verify"), where=where)
     return Access(
+        context=chosen.name,
         server=server,
         proxy=_proxy(server, cluster, where),
         server_name=str(cluster["tls-server-name"]) if cluster.get("tls-server-name") else None,
         authorization=authorization,
         material=material,
         tls=tls,
+        lasts_seconds=_lasts(cluster, user),
+        expires_at=unix_seconds(credential.expiration_timestamp) if credential else None,
     )
+
+
+def _lasts(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> float | None:
+    if user.get("tokenFile") and not user.get("token"):
+        return TOKEN_SECONDS
+    files = (cluster.get("certificate-authority"), user.get("client-certificate"), user.get("client-key"))
+    return CERTIFICATE_SECONDS if any(files) else None
 
 
 def _proxy(server: str, cluster: Mapping[str, Any], where: str) -> str | None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -23,6 +24,20 @@ PLUGIN_SECONDS = 30.0
 OUTPUT_BYTES = 1024 * 1024
 EXPIRY_SKEW_SECONDS = 60.0
 """So long before its end a credential counts as expired."""
+
+
+_SECRET = re.compile(r"secret|token|passw|pwd|key|credential|auth", re.IGNORECASE)
+
+
+class LoginNeeded(errors.Denied):
+    """A plugin has no credential to give before somebody logs in. The message shows the command without its secrets.
+
+    `command` and `environment` are what to run on the person's terminal; what it prints is for `Cluster.logged_in`.
+    """
+
+    def __init__(self, message: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.command, self.environment = tuple(command), dict(environment)
 
 
 class Credential(Struct, frozen=True, rename="camel"):
@@ -45,17 +60,20 @@ class _Answer(Struct, frozen=True):
 
 
 async def run_plugin(spec: Mapping[str, Any], cluster: Mapping[str, Any], *, where: str) -> Credential:
-    """One run. `spec` is the user's `exec` section, `cluster` the cluster's section. Raises errors.Denied."""
+    """One run. `spec` is the user's `exec` section, `cluster` the cluster's section.
+
+    Raises errors.Denied, and LoginNeeded of it where running it on a terminal may help.
+    """
     try:
         command = [str(spec.get("command") or ""), *(str(arg) for arg in spec.get("args") or ())]
-        environment = _environment(spec, cluster)
+        environment, lent = (_environment(spec, cluster, interactive=value) for value in (False, True))
     except (TypeError, KeyError) as error:
         raise errors.Denied(f"{where}: args and env of the kubeconfig's exec section are not as they should") from error
-    shown = " ".join(command)
+    shown = masked(command)
     if not command[0]:
         raise errors.Denied(f"{where}: the kubeconfig's exec section names no command")
     if spec.get("interactiveMode") == "Always":
-        raise errors.Denied(f"{where}: login needed; run: {shown}")
+        raise LoginNeeded(f"{where}: login needed; run: {shown}", command, lent)
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -72,30 +90,51 @@ async def run_plugin(spec: Mapping[str, Any], cluster: Mapping[str, Any], *, whe
         async with asyncio.timeout(PLUGIN_SECONDS):
             out, err, code = await asyncio.gather(_drain(process.stdout), _drain(process.stderr), process.wait())
     except TimeoutError as error:
-        raise errors.Denied(
-            f"{where}: {command[0]} gave nothing within {PLUGIN_SECONDS:.0f} s; login needed? run: {shown}"
-        ) from error
+        why = f"{command[0]} gave nothing within {PLUGIN_SECONDS:.0f} s"
+        raise LoginNeeded(f"{where}: {why}; login needed? run: {shown}", command, lent) from error
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
     if code != 0:
         said = " ".join(err.decode(errors="replace").split())[-200:]
-        raise errors.Denied(f"{where}: login needed; {command[0]} ended with {code}{': ' + said if said else ''}")
+        why = f"{command[0]} ended with {code}{': ' + said if said else ''}"
+        raise LoginNeeded(f"{where}: login needed; {why}; run: {shown}", command, lent)
+    return read_credential(out, f"{where}: {command[0]}")
+
+
+def read_credential(printed: bytes, where: str) -> Credential:
+    """What a plugin printed. Raises errors.Denied; `where` is the beginning of its message."""
     try:
-        answer = msgspec.json.decode(out, type=_Answer)
+        answer = msgspec.json.decode(printed, type=_Answer)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise errors.Denied(f"{where}: {command[0]} printed no ExecCredential") from error
+        raise errors.Denied(f"{where} printed no ExecCredential") from error
     if answer.kind != "ExecCredential" or not (answer.status.token or answer.status.client_certificate_data):
-        raise errors.Denied(f"{where}: {command[0]} printed an ExecCredential without token or certificate")
+        raise errors.Denied(f"{where} printed an ExecCredential without token or certificate")
     return answer.status
 
 
-def _environment(spec: Mapping[str, Any], cluster: Mapping[str, Any]) -> dict[str, str]:
+def masked(command: Sequence[str]) -> str:
+    """A command to show: the value of an argument whose name looks secret is not said, nor one that follows it."""
+    shown: list[str] = []
+    hide = False
+    for argument in command:
+        name, equals, _ = argument.partition("=")
+        if hide and not argument.startswith("-"):
+            shown.append("***")
+        elif equals and _SECRET.search(name):
+            shown.append(f"{name}=***")
+        else:
+            shown.append(argument)
+        hide = bool(argument.startswith("-") and not equals and _SECRET.search(argument))
+    return " ".join(shown)
+
+
+def _environment(spec: Mapping[str, Any], cluster: Mapping[str, Any], *, interactive: bool) -> dict[str, str]:
     info: dict[str, Any] = {
         "apiVersion": spec.get("apiVersion") or "client.authentication.k8s.io/v1",
         "kind": "ExecCredential",
-        "spec": {"interactive": False},
+        "spec": {"interactive": interactive},
     }
     if spec.get("provideClusterInfo"):
         info["spec"]["cluster"] = dict(cluster)

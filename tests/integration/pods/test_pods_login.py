@@ -19,8 +19,9 @@ import yaml
 
 from cockpit.config.settings import PodsSource, Settings
 from cockpit.demo.kubernetes.simulator import Simulator, simulator
-from cockpit.model import errors, health
-from cockpit.pods.api import plugin
+from cockpit.model import clock, errors, health
+from cockpit.pods import discover
+from cockpit.pods.api import kubeconfig, plugin
 from cockpit.pods.api.connection import Cluster
 from cockpit.pods.kinds.pod.row import Pod
 from cockpit.session.pane import Pane
@@ -322,3 +323,102 @@ async def start(folder: Path, *args: str) -> tuple[asyncio.subprocess.Process, d
     async with asyncio.timeout(SOON):
         ready: dict[str, str] = json.loads(await server.stdout.readline())
     return server, ready
+
+
+def untouched(path: Path) -> tuple[bytes, int]:
+    return path.read_bytes(), path.stat().st_mtime_ns
+
+
+async def test_a_plugin_that_wants_a_login_says_what_to_run_and_no_secret(sim: Simulator) -> None:
+    args = ["login", "--client-secret", "hush1", "--token=hush2", "--region", "north"]
+    path = exec_user(sim, "sys.exit('please log in')", args=args)
+    before = untouched(path)
+    cluster = Cluster(PodsSource(name="demo", kubeconfig=str(path)))
+    with pytest.raises(errors.Denied, match=r"login needed; .*please log in; run: ") as caught:
+        async with cluster.connected():
+            pass
+    assert str(caught.value).endswith("login --client-secret *** --token=*** --region north")
+    needed = cluster.login_needed
+    assert needed is not None
+    assert needed.command == (str(path.parent / "plugin"), *args)
+    assert json.loads(needed.environment["KUBERNETES_EXEC_INFO"])["spec"] == {"interactive": True}
+    printed = json.dumps({"kind": "ExecCredential", "status": {"token": sim.token}})
+    cluster.logged_in(printed.encode())
+    async with cluster.connected() as connection:
+        assert await connection.body(PODS)
+    assert cluster.login_needed is None
+    assert untouched(path) == before
+
+
+async def test_a_token_file_is_read_anew(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = rewritten(sim, {"tokenFile": "token"})
+    (path.parent / "token").write_text(sim.token)
+    before = untouched(path)
+    cluster = Cluster(PodsSource(name="demo", kubeconfig=str(path)))
+    async with cluster.connected() as connection:
+        await connection.body(PODS)
+        (path.parent / "token").write_text("another")
+        await connection.body(PODS)
+        steady = clock.steady
+        monkeypatch.setattr(clock, "steady", lambda: steady() + kubeconfig.TOKEN_SECONDS + 1)
+        with pytest.raises(errors.Denied, match="login needed"):
+            await connection.body(PODS)
+        (path.parent / "token").write_text(sim.token)
+        assert await connection.body(PODS)
+    assert untouched(path) == before
+
+
+async def test_another_certificate_is_another_session_and_no_stream_breaks(
+    sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = yaml.safe_load(sim.kubeconfig.read_text())
+    (tmp_path / "ca.crt").write_bytes(sim.authority)
+    config["clusters"][0]["cluster"] = {"server": sim.url, "certificate-authority": "ca.crt"}
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(config))
+    cluster = Cluster(PodsSource(name="demo", kubeconfig=str(path)))
+    async with cluster.connected() as connection:
+        query = {"watch": "true", "allowWatchBookmarks": "true"}
+        async with connection.stream(PODS, query, read_seconds=SOON) as response:
+            (tmp_path / "ca.crt").write_bytes(b"# rotated\n" + sim.authority)
+            steady = clock.steady
+            monkeypatch.setattr(clock, "steady", lambda: steady() + kubeconfig.CERTIFICATE_SECONDS + 1)
+            await connection.body(PODS)
+            sim.put({"metadata": {"namespace": "shop", "name": "web"}})
+            async for chunk in connection.chunks(response):
+                assert b"web" in chunk
+                break
+        assert await connection.body(PODS)
+
+
+async def test_in_a_pod_the_service_account_is_the_login(
+    sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    account = tmp_path / "account"
+    monkeypatch.setattr(kubeconfig, "SERVICE_ACCOUNT", account)
+    monkeypatch.setattr(discover, "SERVICE_ACCOUNT", account)
+    with pytest.raises(errors.Denied, match="no pod with a service account"):
+        await read(kubeconfig.IN_CLUSTER)
+    assert discover.sources() == []
+    account.mkdir()
+    (account / "token").write_text(sim.token)
+    (account / "ca.crt").write_bytes(sim.authority)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", sim.url.rpartition(":")[2])
+    (found,) = discover.sources()
+    async with Cluster(found).connected() as connection:
+        assert await connection.body(PODS)
+
+
+async def test_another_current_context_does_not_turn_a_table_to_another_cluster(sim: Simulator) -> None:
+    config = yaml.safe_load(sim.kubeconfig.read_text())
+    config["clusters"].append({"name": "prod", "cluster": {"server": "https://127.0.0.1:9"}})
+    config["contexts"].append({"name": "prod", "context": {"cluster": "prod", "user": "demo"}})
+    cluster = Cluster(PodsSource(name="demo", kubeconfig=str(sim.kubeconfig)))
+    async with cluster.connected():
+        pass
+    sim.kubeconfig.write_text(yaml.safe_dump({**config, "current-context": "prod"}))
+    async with cluster.connected() as connection:
+        assert await connection.body(PODS)
