@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
@@ -16,6 +16,8 @@ from cockpit.cli.say import FAILED, INTERRUPTED, complain, drawn, refuse
 
 if TYPE_CHECKING:
     from cockpit.config.settings import Settings
+    from cockpit.pods.api.connection import Cluster
+    from cockpit.pods.kinds.object import Object
     from cockpit.tasks.action import Job
     from cockpit.tasks.records import TargetOutcome, TaskRecord
 
@@ -61,17 +63,24 @@ def act(
     where: Where,
     agreed: Agreed,
     inputs: Mapping[str, str] | None = None,
+    *,
+    more: Callable[[Cluster, Sequence[Object]], Awaitable[Sequence[str]]] | None = None,
 ) -> NoReturn:
-    """Do `action` ("scale") to the objects of the kind `word`. Ends the program."""
+    """Do `action` ("scale") to the objects of the kind `word`. Ends the program.
+
+    `more`: lines that a dry run reads of the cluster.
+    """
     from cockpit.model import errors
 
     settings: Settings = ctx.find_root().obj.settings()
     try:
-        job = _job(settings, action, word, names, where, inputs or {})
+        cluster, rows, job = _job(settings, action, word, names, where, inputs or {})
         if agreed.dry_run:
             from cockpit.tasks.manager import dry_run
 
-            click.echo("\n".join(drawn(line) for line in dry_run(job)))
+            *lines, last = dry_run(job)
+            lines += asyncio.run(_read(more(cluster, rows))) if more is not None else ()
+            click.echo("\n".join(map(drawn, [*lines, last])))
             ctx.exit(0)
         if settings.ui.read_only:
             raise errors.Refused("cockpit is read-only here; nothing is done")
@@ -84,8 +93,8 @@ def act(
 
 def _job(
     settings: Settings, action: str, word: str, names: Sequence[str], where: Where, inputs: Mapping[str, str]
-) -> Job:
-    """Bound to the objects as they are now. Raises `model.errors`."""
+) -> tuple[Cluster, Sequence[Object], Job]:
+    """The job, bound to the objects as they are now, and these. Raises `model.errors`."""
     from cockpit.cli.pods.chosen import chosen, one_source, with_source
     from cockpit.model import errors
     from cockpit.pods.actions.catalogue import actions_for
@@ -100,7 +109,11 @@ def _job(
         raise errors.Refused(f"{kind.resource} have no {action}; they have {', '.join(known) or 'nothing'}")
     if why := known[action].disabled(rows):
         raise errors.Refused(why)
-    return known[action].bind(rows, inputs)
+    return cluster, rows, known[action].bind(rows, inputs)
+
+
+async def _read(lines: Awaitable[Sequence[str]]) -> Sequence[str]:
+    return await lines
 
 
 def _agree(job: Job, agreed: Agreed) -> None:

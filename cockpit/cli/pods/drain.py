@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cockpit.cli.pods.acting import Agreed, act, agreed_options
 from cockpit.cli.pods.chosen import Where, where_options
+
+if TYPE_CHECKING:
+    from cockpit.pods.api.connection import Cluster
+    from cockpit.pods.kinds.object import Object
 
 
 @click.command("drain")
@@ -33,4 +38,13 @@ def command(
         "grace": grace,
         "timeout": timeout,
     }
-    act(ctx, "drain", "nodes", names, Where(namespace, labels, source), Agreed(**agreed), inputs)
+    where = Where(namespace, labels, source)
+
+    async def pods(cluster: Cluster, nodes: Sequence[Object]) -> list[str]:
+        from cockpit.pods.actions.drain import planned
+        from cockpit.pods.actions.of_nodes import consent
+
+        async with cluster.connected() as connection:
+            return [line for node in nodes for line in await planned(connection, node.name, consent(inputs))]
+
+    act(ctx, "drain", "nodes", names, where, Agreed(**agreed), inputs, more=pods)

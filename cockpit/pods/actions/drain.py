@@ -110,6 +110,21 @@ def sort(pods: Iterable[PodOnNode], consent: Consent) -> Sorted:
     return Sorted(tuple(leaving), tuple(staying), tuple(refused))
 
 
+async def planned(connection: Connection, node: str, consent: Consent) -> list[str]:
+    """What would become of each pod of a node, a line each."""
+    found = sort(await _on_node(connection, node), consent)
+    return [
+        *(f"{node}: evicts {pod.path}" for pod in found.leaving),
+        *(f"{node}: leaves {pod.path}" for pod in found.staying),
+        *(f"{node}: is held by {pod.path}: {why}" for pod, why in found.refused),
+    ]
+
+
+async def _on_node(connection: Connection, node: str) -> tuple[PodOnNode, ...]:
+    query = {"fieldSelector": f"spec.nodeName={node}"}
+    return (await connection.get(collection_path("v1", "pods", ""), _Pods, query)).items or ()
+
+
 @dataclass(slots=True)
 class _Leaving:
     """One pod on its way out."""
@@ -159,7 +174,7 @@ class Drain(Effect):
     async def prepare(self, connection: Connection) -> None:
         """Raises errors.Refused for pods that were not agreed to: then nothing has happened, not even the cordon."""
         self._before = await self.subject.read(connection, NodeObject)
-        found = sort(await self._on_node(connection), self.consent)
+        found = sort(await _on_node(connection, self.subject.name), self.consent)
         if found.refused:
             why = _listed([f"{pod.path}: {reason}" for pod, reason in found.refused])
             raise errors.Refused(
@@ -174,7 +189,7 @@ class Drain(Effect):
         if not self._before.cordoned:
             await cordon(connection, self.subject, self._before.metadata, cordoned=True)
         try:
-            found = sort(await self._on_node(connection), self.consent)
+            found = sort(await _on_node(connection, self.subject.name), self.consent)
         except errors.SourceError as error:
             raise errors.Refused(
                 f"{self.name} stays cordoned, nothing was evicted: its pods could not be read: {error}"
@@ -189,7 +204,7 @@ class Drain(Effect):
 
     async def look(self, connection: Connection) -> Seen:
         """See which are gone, then ask for those that are not on their way yet."""
-        here = {pod.metadata.uid: pod for pod in await self._on_node(connection)}
+        here = {pod.metadata.uid: pod for pod in await _on_node(connection, self.subject.name)}
         for uid, each in self._pods.items():
             each.gone = uid not in here
             if each.gone or here[uid].metadata.deletion_timestamp:
@@ -250,10 +265,6 @@ class Drain(Effect):
     def _again(each: _Leaving, why: str) -> None:
         each.why, each.again_at = why, clock.steady() + each.pause_seconds
         each.pause_seconds = min(AGAIN_SECONDS[1], each.pause_seconds * 2)
-
-    async def _on_node(self, connection: Connection) -> tuple[PodOnNode, ...]:
-        query = {"fieldSelector": f"spec.nodeName={self.subject.name}"}
-        return (await connection.get(collection_path("v1", "pods", ""), _Pods, query)).items or ()
 
 
 def _reason(error: errors.RateLimited) -> str:

@@ -135,6 +135,16 @@ async def test_the_wrong_cluster_is_not_guessed(sim: Simulator, tmp_path: Path) 
     assert (code, sim.store.get("deployments", "shop", "cart")) == (0, None)
 
 
+async def test_a_drain_is_previewed_and_done(sim: Simulator, cockpit: Cockpit) -> None:
+    code, out, _ = await cockpit("pods", "drain", "worker-1", "--dry-run")
+    assert (code, "worker-1: evicts platform/postgres-0" in out) == (0, True)
+    assert "worker-1: leaves kube-system/kube-proxy-" in out
+    assert not sim.api.requests["patch"]
+    code, out, said = await cockpit("pods", "drain", "worker-1", "--yes")
+    assert (code, out) == (0, "worker-1: succeeded\n")
+    assert "violate the pod's disruption budget" in said
+
+
 async def test_one_of_several_fails(sim: Simulator, cockpit: Cockpit) -> None:
     sim.faults.add(Fault("status", verb="delete", path="deployments/cart", status=403))
     code, out, _ = await cockpit("pods", "delete", "deploy", "cart", "search", "--yes")

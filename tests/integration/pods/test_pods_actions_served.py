@@ -1,4 +1,4 @@
-"""Undo of stateful and daemon sets, from controller revisions as the API server serves them; the simulator has none."""
+"""What the simulator does not serve: controller revisions to undo to, and an autoscaler that owns the replicas."""
 
 from __future__ import annotations
 
@@ -69,6 +69,12 @@ class Api:
         if request.path.endswith("/controllerrevisions"):
             assert request.query["labelSelector"] == "app=db"
             return web.json_response({"items": self.revisions()})
+        if request.path.endswith("/horizontalpodautoscalers"):
+            target = {"kind": "StatefulSet", "name": "db", "apiVersion": "apps/v1"}
+            spec = {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 9}
+            return web.json_response({"items": [{"metadata": {"name": "db-scaler"}, "spec": spec}]})
+        if request.path.endswith("/db/scale"):
+            return web.json_response({"metadata": self.set()["metadata"], "spec": {"replicas": 1}, "status": {}})
         if request.path.endswith("/db"):
             return web.json_response(self.set())
         return web.json_response({"metadata": {}, "items": [self.set()]})
@@ -114,3 +120,12 @@ async def test_no_such_revision(api: tuple[Api, Cluster], tasks: TaskManager, as
     job = bound(cluster, "statefulsets", "undo", await rows(cluster, "statefulsets", "db"), revision=asked)
     assert why in (await done(tasks, job)).why
     assert served.patches == []
+
+
+async def test_an_autoscaler_is_named_before_it_is_overruled(api: tuple[Api, Cluster], tasks: TaskManager) -> None:
+    served, cluster = api
+    job = bound(cluster, "statefulsets", "scale", await rows(cluster, "statefulsets", "db"), replicas="1")
+    ended = await done(tasks, job)
+    assert (ended.state, ended.why) == (State.SUCCEEDED, "")
+    assert "the autoscaler db-scaler (2 to 9) owns this number and will set its own" in await lines(tasks, ended)
+    assert served.patches[0][1] == {"spec": {"replicas": 1}, "metadata": {"uid": UID, "resourceVersion": "7"}}
