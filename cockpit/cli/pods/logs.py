@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cockpit.cli.pods.chosen import Where, one_source, where_options, with_source
 from cockpit.cli.say import INTERRUPTED, SOURCE, complain, refuse
 
 if TYPE_CHECKING:
@@ -25,20 +26,22 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @click.command("logs")
-@click.argument("target", metavar="[SOURCE:]NAMESPACE[/POD|/KIND/NAME]")
+@click.argument("target", metavar="[SOURCE:]NAMESPACE/[KIND/]NAME", default="")
 @click.option("-c", "--container", "containers", multiple=True, metavar="NAME", help="Of this container; repeatable.")
 @click.option("--all-containers", is_flag=True, help="Of all containers of a pod.")
 @click.option("-f", "--follow", is_flag=True, help="Go on until it is interrupted.")
-@click.option("-l", "--selector", default="", metavar="LABELS", help="Of the pods that these labels select.")
 @click.option("--since", default="", metavar="DURATION", help="No older than this: 30s, 10m, 1h30m.")
 @click.option("--tail", type=click.IntRange(0), help="The last lines of each container.")
 @click.option("--previous", is_flag=True, help="Of the containers before their last restart.")
 @click.option("--timestamps", is_flag=True, help="With the time of each line.")
 @click.option("--prefix", is_flag=True, help="With the pod and the container before each line.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@where_options
 @click.pass_context
-def command(ctx: click.Context, /, target: str, selector: str, format_: str, **options: Any) -> None:
-    """What containers say: of a pod, of a workload (shop/deployment/web), or of the pods that LABELS select.
+def command(
+    ctx: click.Context, /, target: str, namespace: str, labels: str, source: str, format_: str, **options: Any
+) -> None:
+    """What containers say: of a pod (shop/web-1), of a workload (shop/deployment/web), or of what LABELS select.
 
     Lines of several containers come in the order of their timestamps; with --follow pods that appear later join, and
     a cut connection goes on where it was. One container without other options is byte for byte what the server sends.
@@ -51,10 +54,10 @@ def command(ctx: click.Context, /, target: str, selector: str, format_: str, **o
 
     settings: Settings = ctx.find_root().obj.settings()
     try:
-        source, found = _target(settings, target, selector)
+        chosen, found = _target(settings, target, Where(namespace, labels, source))
         query = LogQuery(
             (found,),
-            past=_past(options["since"], options["tail"], selector),
+            past=_past(options["since"], options["tail"], labels),
             previous=options["previous"],
             containers=options["containers"],
             one=not options["all_containers"],
@@ -65,42 +68,40 @@ def command(ctx: click.Context, /, target: str, selector: str, format_: str, **o
     except errors.Refused as error:
         refuse([str(error)])
     shown = Shown(stamps=options["timestamps"], prefix=options["prefix"])
-    ctx.exit(asyncio.run(_Printing(Cluster(source), query, shown, format_).run()))
+    ctx.exit(asyncio.run(_Printing(Cluster(chosen), query, shown, format_).run()))
 
 
-def _target(settings: Settings, text: str, labels: str) -> tuple[PodsSource, Target]:
+def _target(settings: Settings, text: str, where: Where) -> tuple[PodsSource, Target]:
     """Raises errors.Refused."""
     from cockpit.model import errors
     from cockpit.pods.kinds.registry import find
     from cockpit.pods.logs.source import OnePod, Selected, Workload
     from cockpit.pods.logs.view import WORKLOADS
 
-    head, colon, path = text.rpartition(":")
-    sources = {source.name: source for source in settings.pods}
-    if not sources:
-        raise errors.Refused("no cluster is configured; write [[pods]] with name, kubeconfig and context")
-    if (colon and head not in sources) or (not colon and len(sources) > 1):
-        raise errors.Refused(f"{text!r}: write one of these and a colon before it: {', '.join(sources)}")
-    source = sources[head] if colon else next(iter(sources.values()))
-    parts = path.split("/")
+    names, where = with_source(settings, [text] if text else [], where)
+    source = one_source(settings, where.source)
+    if where.labels:
+        if names:
+            raise errors.Refused("write either a name or -l")
+        return source, Selected(
+            source.name, where.namespace, where.labels, f"{where.namespace} -l {where.labels}".strip()
+        )
+    parts = names[0].split("/") if names else []
+    if where.namespace:
+        parts.insert(0, where.namespace)
     if not all(parts):
-        raise errors.Refused(f"{text!r}: write NAMESPACE/POD or NAMESPACE/KIND/NAME")
+        parts = []
     match parts:
-        case [namespace] if labels:
-            return source, Selected(source.name, namespace, labels, f"{namespace} -l {labels}")
-        case [_]:
-            raise errors.Refused(f"{text!r}: write NAMESPACE/POD, NAMESPACE/KIND/NAME, or NAMESPACE and -l LABELS")
-        case _ if labels:
-            raise errors.Refused(f"{text!r}: with -l LABELS write the namespace alone")
         case [namespace, name] | [namespace, "pod" | "pods" | "po", name]:
             return source, OnePod(source.name, namespace, name)
         case [namespace, word, name]:
             kind = find(word)
             if kind is None or kind.resource not in WORKLOADS:
                 raise errors.Refused(f"{word!r} has no pods of its own; one of {', '.join(sorted(WORKLOADS))} has")
-            return source, Workload(source.name, namespace, kind.path(namespace, name), f"{kind.kind.lower()} {path}")
+            title = f"{kind.kind.lower()} {namespace}/{name}"
+            return source, Workload(source.name, namespace, kind.path(namespace, name), title)
         case _:
-            raise errors.Refused(f"{text!r}: write NAMESPACE/POD or NAMESPACE/KIND/NAME")
+            raise errors.Refused(f"{text!r}: write NAMESPACE/POD, NAMESPACE/KIND/NAME, or -l LABELS")
 
 
 def _past(since: str, tail: int | None, labels: str) -> Past:

@@ -120,7 +120,9 @@ class Follower:
     async def _selected(self, cluster: Cluster, connection: Connection, target: Selected) -> None:
         pods: dict[str, PodLog] = {}
         later = replace(self.query, past=Everything())
-        adapter = ObjectsAdapter(cluster, PODS, Selection((target.namespace,), target.labels))
+        adapter = ObjectsAdapter(
+            cluster, PODS, Selection((target.namespace,) if target.namespace else (), target.labels)
+        )
         told, attempt, known = "", 0, False
         async with asyncio.TaskGroup() as group:
 

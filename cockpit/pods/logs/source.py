@@ -43,10 +43,11 @@ class OnePod(Struct, frozen=True):
 
 
 class Selected(Struct, frozen=True):
-    """The pods of a namespace that a label selector finds, those too that come later."""
+    """The pods that a label selector finds, those too that come later."""
 
     source: str
     namespace: str
+    """Empty: the configured ones of the source."""
     labels: str
     title: str
     """What they belong to: "deployment shop/web"."""

@@ -505,7 +505,7 @@ async def test_formats_and_ends_of_the_command(sim: Simulator, tmp_path: Path) -
     sim.log("lab", "web", "side", "side")
     code, out, _ = await said(sim, tmp_path, "lab/web", "--all-containers", "--prefix")
     assert (code, out) == (0, b"[web/c] hello \x1b \xff\n[web/side] side\n")
-    code, out, _ = await said(sim, tmp_path, "demo:lab", "-l", "app=web", "--all-containers", "--format", "json")
+    code, out, _ = await said(sim, tmp_path, "-n", "lab", "-l", "app=web", "--all-containers", "--format", "json")
     found = [json.loads(line) for line in out.splitlines()]
     assert [(one["container"], one["line"]) for one in found] == [("c", "hello \x1b \ufffd"), ("side", "side")]
     assert code == 0 and b"\x1b" not in out
@@ -513,7 +513,9 @@ async def test_formats_and_ends_of_the_command(sim: Simulator, tmp_path: Path) -
     assert code == 3 and b"not found" in err
     code, _, err = await said(sim, tmp_path, "lab/web", "--since", "soon")
     assert code == 2 and b"10m" in err
-    code, _, err = await said(sim, tmp_path, "other:lab/web")
+    code, out, err = await said(sim, tmp_path, "demo:lab/web", "-c", "side")
+    assert (code, out) == (0, b"side\n")
+    code, _, err = await said(sim, tmp_path, "lab/web", "--context", "other")
     assert code == 2 and b"demo" in err
 
 
