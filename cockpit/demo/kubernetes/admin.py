@@ -3,9 +3,14 @@
 POST   /_simulator/faults        a fault, as in faults.py: {"kind": "status", "verb": "list", "status": 429}
 DELETE /_simulator/faults        no more faults
 POST   /_simulator/drop          end open watches and logs: {"verbs": ["watch"], "reset": true}
+POST   /_simulator/freeze        open watches and logs fall silent and stay open (half-open connections)
+POST   /_simulator/skew          {"seconds": 3600}: how far the Date of answers is ahead
 POST   /_simulator/expire        compact the whole history: every version that a client holds is too old (410)
 POST   /_simulator/watch-list    {"enabled": false}: a server older than 1.34, which refuses sendInitialEvents
 POST   /_simulator/token         a new token for this run; the kubeconfig is rewritten, the old token is refused
+POST   /_simulator/token-expiry  {"seconds": 30}: the token is refused from then on
+POST   /_simulator/certificate   a new client certificate, in the kubeconfig instead of the token
+POST   /_simulator/churn         {"rate": 5000, "seconds": 60}: so many changes of synthetic pods a second
 POST   /_simulator/deny          {"verb": "delete", "resource": "pods", "namespace": "shop", "sub": ""} as in access.py
 DELETE /_simulator/deny          everything is allowed again
 POST   /_simulator/metrics       {"served": "absent"}: metrics.k8s.io is "served", "absent" or "broken" (503)
@@ -15,6 +20,7 @@ GET    /_simulator/state         version, oldest version, open streams, waiting 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -31,11 +37,11 @@ if TYPE_CHECKING:
 
 
 class Admin:
-    """Fault switches over HTTP. `rotate` is set by whoever owns the kubeconfig."""
+    """Fault switches over HTTP. `calls`: actions of whoever owns the kubeconfig."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self.rotate: Callable[[], Awaitable[None]] | None = None
+        self.calls: dict[str, Callable[[], Awaitable[object]]] = {}
 
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -70,12 +76,20 @@ class Admin:
             options = self._options(body)
             verbs = tuple(options.get("verbs", ("watch", "log")))
             self._api.drop_streams(verbs=verbs, reset=bool(options.get("reset")))
+        elif action == "freeze":
+            self._api.freeze_streams()
+        elif action == "skew":
+            self._api.skew = self._number(body, "seconds", 0.0)
         elif action == "expire":
             self._api.store.expire()
         elif action == "watch-list":
             self._api.watch_list = bool(self._options(body).get("enabled", True))
-        elif action == "token" and self.rotate is not None:
-            await self.rotate()
+        elif action == "token-expiry":
+            self._api.credentials.expires = time.time() + self._number(body, "seconds", 0.0)
+        elif action == "churn":
+            self._api.churn.start(self._number(body, "rate", 100.0), self._number(body, "seconds", 10.0))
+        elif action in self.calls:
+            await self.calls[action]()
         else:
             raise unknown_path()
         return web.json_response({})
@@ -87,6 +101,12 @@ class Admin:
         except msgspec.MsgspecError as error:
             raise bad_request(f"the body is no JSON object: {error}") from None
 
+    def _number(self, body: bytes, name: str, otherwise: float) -> float:
+        value = self._options(body).get(name, otherwise)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise bad_request(f"{name} is no number: {value!r}")
+        return float(value)
+
     def _state(self) -> dict[str, Any]:
         api = self._api
         return {
@@ -94,5 +114,6 @@ class Admin:
             "oldest": api.store.oldest,
             "streams": len(api.streams),
             "faults": len(api.faults.waiting),
+            "churned": api.churn.done,
             "requests": dict(api.requests),
         }

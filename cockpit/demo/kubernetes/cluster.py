@@ -67,7 +67,8 @@ class Cluster:
                     events = self._store.since(version)
                     version = events[-1].record.version if events else version
                     for event in events:
-                        self._notice(event)
+                        if not event.quiet:
+                            self._notice(event)
                 except Compacted:
                     version = self._store.version
                     self._look_again()

@@ -1,9 +1,11 @@
 """Things that go wrong on purpose, so that clients can be tried against them.
 
-A fault waits for requests of its verb (`list`, `watch`, `get`, `log`, `create`, `update`, `patch`, `delete`, `*`)
-whose path and query contain `path`, strikes `times` times (null: always), then is spent:
+A fault waits for requests of its verb (`list`, `watch`, `get`, `log`, `create`, `update`, `patch`, `delete`, `exec`,
+`portforward`, `discovery`, `review`, `metrics`, `*`) whose path and query contain `path`, strikes `times` times (null:
+always), then is spent:
 
 - `status`: answer a `Status` with the HTTP `status` (410, 429, 500, ...); `retry_after` seconds adds Retry-After
+  (an expired continue token: `verb="list", path="continue=", status=410`)
 - `html`: answer an HTML page with `status`, as a proxy in between does
 - `empty`: answer 200 with no body
 - `delay`: wait `seconds`, then answer as usual
@@ -12,6 +14,10 @@ whose path and query contain `path`, strikes `times` times (null: always), then 
 - `truncate`: send half of the body (of a stream: half of the next line), then end it properly
 - `cut`: the same, but the connection is reset
 - `garbage`: put a line that is no JSON into a stream, then go on
+- `duplicate`: send the next events of a stream twice, then go on
+- `silent`: send the next events of a stream, then nothing until the client goes (half-open)
+
+Of discovery, reviews and metrics only the first five are known.
 """
 
 from __future__ import annotations
@@ -20,7 +26,9 @@ from typing import Literal
 
 import msgspec
 
-FaultKind = Literal["status", "html", "empty", "delay", "hang", "slow", "truncate", "cut", "garbage"]
+FaultKind = Literal[
+    "status", "html", "empty", "delay", "hang", "slow", "truncate", "cut", "garbage", "duplicate", "silent"
+]
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,14 +1,15 @@
 """The API server's HTTP side: who may ask, what is asked, and the answers that are not one object.
 
-Every path but /healthz, /readyz and /livez demands the bearer token of this run.
+Every path but /healthz, /readyz and /livez demands credentials of this run.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
+import time
 from collections import Counter
 from collections.abc import Sequence
+from email.utils import formatdate
 from random import Random
 
 import msgspec
@@ -18,6 +19,8 @@ from cockpit.demo.kubernetes import kinds, openapi, patch
 from cockpit.demo.kubernetes.access import Access
 from cockpit.demo.kubernetes.admin import Admin
 from cockpit.demo.kubernetes.asks import Ask, flag, number, understand
+from cockpit.demo.kubernetes.churn import Churn
+from cockpit.demo.kubernetes.credentials import Credentials
 from cockpit.demo.kubernetes.discovery import (
     AGGREGATED,
     AUTHORIZATION,
@@ -41,7 +44,6 @@ from cockpit.demo.kubernetes.refusals import (
     not_allowed,
     not_found,
     too_old,
-    unauthorized,
     unavailable,
     unknown_path,
 )
@@ -61,12 +63,11 @@ class Api:
         objects: Objects,
         logs: Logs,
         *,
-        token: str,
         bookmark_seconds: float = 60.0,
         seed: int = 1,
     ) -> None:
         self.store, self.objects, self.logs = store, objects, logs
-        self.token = token
+        self.credentials = Credentials()
         self.bookmark_seconds = bookmark_seconds
         self.watch_list = True
         self.aggregated = True  # discovery of all groups at once, where the client asks for it
@@ -76,11 +77,14 @@ class Api:
         self.inside = Inside(store)
         self.requests: Counter[str] = Counter()
         self._random = Random(seed)
+        self.churn = Churn(store)
+        self.skew = 0.0  # seconds that the Date of answers is ahead
         self._lists = Lists(store)
         self._metrics = Metrics(store)
         self.access = Access()
         self.admin = Admin(self)
         self.app = web.Application(client_max_size=4 * 1024 * 1024)
+        self.app.on_response_prepare.append(self._dated)
         self.app.router.add_route("*", "/{path:.*}", self._handle)
 
     def drop_streams(self, *, verbs: Sequence[str] = ("watch", "log"), reset: bool = False) -> int:
@@ -89,6 +93,17 @@ class Api:
         for stream in dropped:
             stream.drop(reset=reset)
         return len(dropped)
+
+    def freeze_streams(self, *, verbs: Sequence[str] = ("watch", "log")) -> int:
+        """Open watches and followed logs fall silent without an end; the number of them."""
+        frozen = [stream for stream in self.streams if stream.verb in verbs]
+        for stream in frozen:
+            stream.freeze()
+        return len(frozen)
+
+    async def _dated(self, request: web.Request, response: web.StreamResponse) -> None:
+        if self.skew:
+            response.headers["Date"] = formatdate(time.time() + self.skew, usegmt=True)
 
     # -- one request
 
@@ -104,15 +119,11 @@ class Api:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if request.path in OPEN_PATHS:
             return web.Response(text="ok")
-        presented = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(presented.encode("utf-8", "surrogateescape"), self.token.encode()):
-            raise unauthorized()
+        self.credentials.check(request)
         if request.path.startswith("/_simulator/"):
             return await self.admin.handle(request)
-        if request.method == "GET" and (found := self._discovered(request)) is not None:
-            return found
-        if (computed := await self._computed(request)) is not None:
-            return computed
+        if (worked_out := await self._worked_out(request)) is not None:
+            return worked_out
         ask = understand(request)
         self.requests[ask.verb] += 1
         streaming: Fault | None = None
@@ -120,7 +131,7 @@ class Api:
             if fault.kind == "delay":
                 await asyncio.sleep(fault.seconds)
                 continue
-            answer = await self._struck(request, fault, ask)
+            answer = await self._struck(request, fault, ask.verb)
             if answer is not None:
                 return answer
             streaming = fault
@@ -136,6 +147,24 @@ class Api:
             return await self._spoilt(request, response, streaming)
         return response
 
+    async def _worked_out(self, request: web.Request) -> web.StreamResponse | None:
+        """What is not stored: discovery, reviews of access, metrics. None for any other path."""
+        verb = "discovery" if request.method == "GET" else "review"
+        if request.path.startswith(f"/apis/{METRICS}/"):
+            verb = "metrics"
+        elif verb == "review" and not request.path.startswith(f"/apis/{AUTHORIZATION}/"):
+            return None
+        answer = await self._computed(request) if verb != "discovery" else self._discovered(request)
+        if answer is None:
+            return None
+        self.requests[verb] += 1
+        for fault in self.faults.strike(verb, request.path_qs):
+            if fault.kind == "delay":
+                await asyncio.sleep(fault.seconds)
+            elif (struck := await self._struck(request, fault, verb)) is not None:
+                return struck
+        return answer
+
     def _discovered(self, request: web.Request) -> web.Response | None:
         if self.aggregated and "as=APIGroupDiscoveryList" in request.headers.get("Accept", ""):
             whole = aggregated(request.path, metrics=self.metrics)
@@ -144,29 +173,23 @@ class Api:
         found = fixed(request.path, metrics=self.metrics) or openapi.fixed(request.path)
         return None if found is None else self._json(found)
 
-    async def _computed(self, request: web.Request) -> web.Response | None:
-        """What is worked out, not stored: reviews of access, metrics. None for any other path."""
+    async def _computed(self, request: web.Request) -> web.Response:
+        """Reviews of access, and metrics."""
         if request.path.startswith(f"/apis/{METRICS}/"):
             if self.metrics != "served":
                 raise unknown_path() if self.metrics == "absent" else unavailable()
             if request.method != "GET":
                 raise not_allowed()
-            self.requests["metrics"] += 1
             return self._json(self._metrics.answer(request.path.removeprefix(f"/apis/{METRICS}/"), request.query))
-        if request.path.startswith(f"/apis/{AUTHORIZATION}/"):
-            if request.method != "POST":
-                raise not_allowed()
-            self.requests["review"] += 1
-            sent = patch.decode(await request.read(), request.content_type)
-            match request.path.rpartition("/")[2]:
-                case "selfsubjectaccessreviews":
-                    return self._json(self.access.review(sent), code=201)
-                case "selfsubjectrulesreviews":
-                    return self._json(self.access.rules(sent), code=201)
-            raise unknown_path()
-        return None
+        sent = patch.decode(await request.read(), request.content_type)
+        match request.path.rpartition("/")[2]:
+            case "selfsubjectaccessreviews":
+                return self._json(self.access.review(sent), code=201)
+            case "selfsubjectrulesreviews":
+                return self._json(self.access.rules(sent), code=201)
+        raise unknown_path()
 
-    async def _struck(self, request: web.Request, fault: Fault, ask: Ask) -> web.StreamResponse | None:
+    async def _struck(self, request: web.Request, fault: Fault, verb: str) -> web.StreamResponse | None:
         """A fault's own answer; None where the usual answer goes out spoilt."""
         match fault.kind:
             case "status":
@@ -178,7 +201,7 @@ class Api:
                 return web.Response(status=fault.status, text=page, content_type="text/html")
             case "empty":
                 return web.Response(body=b"", content_type="application/json")
-            case "hang" if ask.verb not in ("watch", "log"):
+            case "hang" if verb not in ("watch", "log"):
                 await asyncio.Event().wait()
         return None
 

@@ -3,7 +3,7 @@
 async with simulator(folder, scenery=False) as sim:
     sim.put({"metadata": {"namespace": "shop", "name": "web-1"}, ...})
     sim.faults.add(Fault("status", verb="list", status=429))
-    sim.drop_streams(reset=True); sim.expire(); await sim.rotate_token()
+    sim.drop_streams(reset=True); sim.expire(); await sim.rotate_token(); sim.deny("delete", "pods")
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import asyncio
 import base64
 import contextlib
 import os
-import secrets
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -21,8 +20,9 @@ from pathlib import Path
 import yaml
 from aiohttp import web
 
-from cockpit.demo.kubernetes import certificates, cron, kinds
-from cockpit.demo.kubernetes.access import Denial
+from cockpit.demo.kubernetes import cron, kinds
+from cockpit.demo.kubernetes.access import USER, Denial
+from cockpit.demo.kubernetes.certificates import Authority
 from cockpit.demo.kubernetes.cluster import Cluster
 from cockpit.demo.kubernetes.faults import Faults
 from cockpit.demo.kubernetes.http import Api
@@ -48,7 +48,8 @@ class Simulator:
         self.url = ""
         self.store, self.api, self.objects, self.logs = store, api, objects, logs
         self.cluster = cluster
-        self.authority = b""  # the CA in PEM
+        self.authority: Authority | None = None  # None: no TLS
+        self.client: tuple[bytes, bytes] | None = None  # certificate and key of the user; None: a token
 
     @property
     def faults(self) -> Faults:
@@ -56,7 +57,7 @@ class Simulator:
 
     @property
     def token(self) -> str:
-        return self.api.token
+        return self.api.credentials.token
 
     # -- scripting
 
@@ -125,25 +126,49 @@ class Simulator:
         """End all open watches and followed logs, properly or with a reset; how many there were."""
         return self.api.drop_streams(reset=reset)
 
+    def freeze_streams(self) -> int:
+        """All open watches and followed logs fall silent, their connections stay: half-open. How many there were."""
+        return self.api.freeze_streams()
+
     def expire(self) -> None:
         """Compact all history: 410 for every version that a client holds."""
         self.store.expire()
 
     async def rotate_token(self) -> None:
         """A new token; the kubeconfig is rewritten, the old token is refused from now on."""
-        self.api.token = secrets.token_urlsafe(32)
+        self.api.credentials.renew()
         await asyncio.to_thread(self.write_kubeconfig)
+
+    def expire_token(self, seconds: float = 0.0) -> None:
+        """The token is refused (401) from `seconds` on, until it is rotated."""
+        self.api.credentials.expires = time.time() + seconds
+
+    async def issue_certificate(self) -> tuple[bytes, bytes]:
+        """A new client certificate and its key in PEM, written to the kubeconfig in place of the token.
+
+        An older certificate is refused from now on.
+        """
+        if self.authority is None:
+            raise ValueError("there are no client certificates without TLS")
+        certificate, key, self.api.credentials.serial = await asyncio.to_thread(self.authority.client, USER)
+        self.client = (certificate, key)
+        await asyncio.to_thread(self.write_kubeconfig)
+        return self.client
 
     def write_kubeconfig(self) -> None:
         """Write the kubeconfig, readable by its owner alone, in one step."""
         cluster: Object = {"server": self.url}
-        if self.authority:
-            cluster["certificate-authority-data"] = base64.b64encode(self.authority).decode()
+        user = {"token": self.token}
+        if self.client is not None:
+            certificate, key = self.client
+            user = {"client-certificate-data": _encoded(certificate), "client-key-data": _encoded(key)}
+        if self.authority is not None:
+            cluster["certificate-authority-data"] = _encoded(self.authority.pem)
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": CONTEXT, "cluster": cluster}],
-            "users": [{"name": CONTEXT, "user": {"token": self.api.token}}],
+            "users": [{"name": CONTEXT, "user": user}],
             "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": CONTEXT, "namespace": "shop"}}],
             "current-context": CONTEXT,
         }
@@ -151,6 +176,10 @@ class Simulator:
         with os.fdopen(descriptor, "w") as file:
             yaml.safe_dump(config, file)
         os.replace(name, self.kubeconfig)
+
+
+def _encoded(pem: bytes) -> str:
+    return base64.b64encode(pem).decode()
 
 
 @contextlib.asynccontextmanager
@@ -175,13 +204,14 @@ async def simulator(
     store = Store(seed=seed, history=history)
     logs = Logs(time.time)
     objects = Objects(store, logs, voice_of)
-    api = Api(store, objects, logs, token=secrets.token_urlsafe(32), bookmark_seconds=bookmark_seconds, seed=seed)
+    api = Api(store, objects, logs, bookmark_seconds=bookmark_seconds, seed=seed)
     cluster = Cluster(store, objects, logs, voice_of, pace=pace)
     sim = Simulator(folder, store, api, objects, logs, cluster)
-    api.admin.rotate = sim.rotate_token
+    api.admin.calls = {"token": sim.rotate_token, "certificate": sim.issue_certificate}
     context = None
     if tls:
-        sim.authority, context = await asyncio.to_thread(certificates.make, folder)
+        sim.authority = await asyncio.to_thread(Authority)
+        context = await asyncio.to_thread(sim.authority.context, folder)
     if scenery:
         Scenery(store, logs, cluster).build()
     if pods:
@@ -204,6 +234,7 @@ async def simulator(
         api.drop_streams()
         await runner.cleanup()
         api.inside.close()
+        api.churn.stop()
         for life in lives:
             life.cancel()
         await asyncio.gather(*lives, return_exceptions=True)

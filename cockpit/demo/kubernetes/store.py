@@ -57,11 +57,15 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """One change: `before` is None for a creation; for a deletion `record` is the object's last state."""
+    """One change: `before` is None for a creation; for a deletion `record` is the object's last state.
+
+    `quiet`: of load alone; controllers and kubelets take no notice.
+    """
 
     record: Record
     before: Record | None
     gone: bool = False
+    quiet: bool = False
 
 
 def controller(item: Mapping[str, Any]) -> Object | None:
@@ -198,6 +202,13 @@ class Store:
             self._owned.setdefault(record.owner, {})[(kind.resource, record.key)] = None
         self._remember(Event(record, before))
         return record
+
+    def replace(self, record: Record) -> None:
+        """Put a ready-made record of version `version` + 1 in the place of the one that is there, quietly."""
+        before = self._objects[record.resource][record.key]
+        self.version = record.version
+        self._objects[record.resource][record.key] = record
+        self._remember(Event(record, before, quiet=True))
 
     def load(self, records: Iterable[Record]) -> None:
         """Take in many ready-made records at once, without history (their versions: `version` + 1, + 2, ...)."""

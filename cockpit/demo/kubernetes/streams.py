@@ -26,6 +26,7 @@ class Stream:
         self._fault = fault
         self._task: asyncio.Task[None] | None = None
         self._reset = False
+        self._frozen = False
         self._response = web.StreamResponse(
             headers={"Content-Type": content_type, "Cache-Control": "no-cache, private"}
         )
@@ -36,10 +37,22 @@ class Stream:
         if self._task is not None:
             self._task.cancel()
 
+    def freeze(self) -> None:
+        """Say nothing from now on, and do not end: what a client sees whose peer has vanished."""
+        self._frozen = True
+
     async def write(self, data: bytes) -> None:
+        if self._frozen:
+            await asyncio.Event().wait()
         fault = self._fault
         if fault is None:
             await self._response.write(data)
+        elif fault.kind == "silent":
+            self._frozen = True
+            await self._response.write(data)
+        elif fault.kind == "duplicate":
+            self._fault = None
+            await self._response.write(data + data)
         elif fault.kind == "slow":
             for start in range(0, len(data), PIECE):
                 await self._response.write(data[start : start + PIECE])

@@ -64,7 +64,7 @@ class Client:
 
 @asynccontextmanager
 async def talk(sim: Simulator) -> AsyncIterator[Client]:
-    context = ssl.create_default_context(cadata=sim.authority.decode())
+    context = ssl.create_default_context(cadata=sim.authority.pem.decode())
     connector = aiohttp.TCPConnector(ssl=context)
     async with aiohttp.ClientSession(connector=connector, headers={"Authorization": f"Bearer {sim.token}"}) as session:
         yield Client(sim, session)
@@ -92,7 +92,7 @@ def names(answer: Any) -> list[str]:
 
 
 async def test_token_is_demanded_everywhere_but_for_health(sim: Simulator) -> None:
-    context = ssl.create_default_context(cadata=sim.authority.decode())
+    context = ssl.create_default_context(cadata=sim.authority.pem.decode())
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session:
         for path, code in (("/readyz", 200), ("/healthz", 200), (PODS, 401), ("/_simulator/state", 401), ("/x", 401)):
             async with session.get(sim.url + path) as response:
