@@ -119,7 +119,7 @@ class Pane(Generic[T]):
     drills: tuple[Drill[T], ...] = ()
     logs: tuple[LogView[T], ...] = ()
     enter: str = ""
-    """Id of the view or drill that enter opens; empty: the first view, else the first drill."""
+    """Id of the view or drill that enter opens; empty: the logs, else the first view, else the first drill."""
     openings: tuple[Opening, ...] = ()
     find: Callable[[str], Awaitable[Pane[Any]]] | None = None
     """The table for a word after `:` that nothing else answers to (a kind that only the server knows). Raises

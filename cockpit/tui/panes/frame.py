@@ -303,13 +303,12 @@ class PaneFrame(Vertical):
         return False
 
     def open_current(self) -> None:
-        """Enter on an item: its logs, else its first view, else its first drill."""
+        """Enter on an item: what the pane says, else its logs, its first view, its first drill."""
         if self.pane is not None:
-            ways = (
-                [log.id for log in self.pane.logs]
-                + [view.id for view in self.pane.views]
-                + [drill.id for drill in self.pane.drills]
-            )
+            ways = [self.pane.enter] if self.pane.enter else []
+            ways += [log.id for log in self.pane.logs]
+            ways += [view.id for view in self.pane.views]
+            ways += [drill.id for drill in self.pane.drills]
             if ways:
                 self.action_run(ways[0])
 

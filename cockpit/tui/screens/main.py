@@ -162,7 +162,7 @@ class MainScreen(PaneKeys):
 
     def _tell_hints(self) -> None:
         keymap = self.cockpit.keymap
-        own = [c for c in keymap.commands(self.current.NAME) if c.place == "pane"][:6]
+        own = [c for c in keymap.commands(self.current.NAME) if c.place == "pane" and keymap.keys(c.id)][:6]
         pieces = [Piece(" ")]
         for command in own:
             pieces += [Piece(keymap.shown(command.id), "key"), Piece(f" {command.title.lower()}  ", "muted")]

@@ -82,7 +82,7 @@ class PaneScreen(PaneKeys):
 
     def _tell_hints(self) -> None:
         keymap = self.cockpit.keymap
-        own = [command for command in keymap.commands(self.pane.name) if command.place == "pane"][:6]
+        own = [c for c in keymap.commands(self.pane.name) if c.place == "pane" and keymap.keys(c.id)][:6]
         words = [(keymap.shown(command.id), command.title.lower()) for command in own]
         words += [(keymap.shown(f"app.{name}"), name) for name in ("back", "filter", "help")]
         self._hints.say([Piece(" "), *(p for k, w in words for p in (Piece(k, "key"), Piece(f" {w}  ", "muted")))])
