@@ -80,6 +80,9 @@ class NodeReport(ObjectReport, frozen=True, kw_only=True):
     internal_ip: str | None
     external_ip: str | None
     pressures: tuple[str, ...]
+    cpu_millicores: int | None
+    """What it uses now; None: not known."""
+    memory_bytes: int | None
 
 
 def tone(row: Node) -> Tone:
@@ -130,6 +133,8 @@ def _report(row: Node, now: float) -> NodeReport:
         internal_ip=row.internal_ip or None,
         external_ip=row.external_ip or None,
         pressures=row.pressures,
+        cpu_millicores=row.cpu if row.cpu >= 0 else None,
+        memory_bytes=row.memory if row.memory >= 0 else None,
     )
 
 

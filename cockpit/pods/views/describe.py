@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
-from cockpit.model import clock
+import msgspec
+
+from cockpit.model import clock, errors
 from cockpit.model.units import human_duration
 from cockpit.pods.api.connection import Cluster
 from cockpit.pods.api.wire import ContainerState, ContainerStatus, PodObject
@@ -12,20 +15,35 @@ from cockpit.pods.kinds.columns import NONE, UNKNOWN
 from cockpit.pods.kinds.pod.kind import PODS
 from cockpit.pods.kinds.pod.row import Pod
 from cockpit.pods.kinds.pod.status import NO_SPEC, NO_STATUS, printed, unix_seconds
-from cockpit.pods.logs.read import read_pod
 from cockpit.pods.views.events import events_or_why, one_line
+from cockpit.pods.views.manifest import parsed
+from cockpit.pods.views.objects import labels, section
 
 
 async def describe(cluster: Cluster, pod: Pod) -> AsyncIterator[str]:
-    """A description with the events at its end."""
+    """What matters first, then all that it should be, and the events at the end."""
     async with cluster.connected() as connection:
-        found = await read_pod(connection, pod)
+        body = await connection.body(PODS.path(pod.namespace, pod.name))
         happened = await events_or_why(connection, PODS, pod)
-    for line in description(pod, found, clock.wall()):
+    for line in await asyncio.to_thread(_lines, body, pod):
         yield line
     yield "Events:"
     for line in happened:
         yield f"  {line}"
+
+
+def _lines(body: bytes, pod: Pod) -> list[str]:
+    whole = parsed(body, PODS, pod)
+    try:
+        found = msgspec.json.decode(body, type=PodObject)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise errors.Malformed(f"not a pod: {error}") from error
+    meta = whole.get("metadata")
+    return [
+        *description(pod, found, clock.wall()),
+        *labels(meta if isinstance(meta, dict) else {}),
+        *section("spec", whole.get("spec")),
+    ]
 
 
 def description(pod: Pod, found: PodObject, now: float) -> Iterator[str]:

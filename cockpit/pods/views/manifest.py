@@ -24,10 +24,10 @@ _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 async def read_object(cluster: Cluster, kind: AnyKind, row: Object) -> dict[str, Any]:
-    """The object as it is now, masked. Raises errors.NotFound when another one has its name."""
+    """The object as it is now, masked. Raises errors.NotFound when another one bears its name now."""
     async with cluster.connected() as connection:
         body = await connection.body(kind.path(row.namespace, row.name))
-    return await asyncio.to_thread(_read, body, kind, row)
+    return await asyncio.to_thread(parsed, body, kind, row)
 
 
 async def yaml_lines(cluster: Cluster, kind: AnyKind, row: Object) -> AsyncIterator[str]:
@@ -46,7 +46,8 @@ def dumped(found: object) -> list[str]:
     return text.splitlines()
 
 
-def _read(body: bytes, kind: AnyKind, row: Object) -> dict[str, Any]:
+def parsed(body: bytes, kind: AnyKind, row: Object) -> dict[str, Any]:
+    """An answer of the server, masked. Raises errors.NotFound when another object has the row's name."""
     try:
         found = json.loads(body)
     except ValueError as error:
@@ -56,7 +57,7 @@ def _read(body: bytes, kind: AnyKind, row: Object) -> dict[str, Any]:
     metadata = found.get("metadata")
     uid = metadata.get("uid") if isinstance(metadata, dict) else None
     if uid and uid != row.uid:
-        raise errors.NotFound(f"{row.source}: {kind.kind} {row.path} is gone; another one has its name")
+        raise errors.NotFound(f"{row.source}: {kind.kind} {row.path} is gone; another one bears its name now")
     found.setdefault("kind", kind.kind)
     return masked(found)
 

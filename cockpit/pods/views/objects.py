@@ -62,19 +62,31 @@ def description(kind: AnyKind, row: Object, found: Mapping[str, Any], now: float
     for title, text in rows:
         if text:
             yield f"{title + ':':<13}{text}"
+    yield from labels(meta)
+    status = dict(_mapping(found.get("status")))
+    conditions = _list(status.pop("conditions", None))
+    for name, value in found.items():
+        if name not in _APART:
+            yield from section(name, value)
+    yield from section("status", status)
+    if conditions:
+        yield "Conditions:"
+        yield from map(_condition, map(_mapping, conditions))
+
+
+def labels(meta: Mapping[str, Any]) -> Iterator[str]:
+    """Of its metadata, annotations too."""
     for title in ("labels", "annotations"):
         if pairs := _mapping(meta.get(title)):
             yield f"{title.capitalize()}:"
             yield from (f"  {name}: {one_line(str(value))}" for name, value in sorted(pairs.items()))
-    status = dict(_mapping(found.get("status")))
-    conditions = _list(status.pop("conditions", None))
-    for section, value in (*((name, value) for name, value in found.items() if name not in _APART), ("status", status)):
-        if value not in ({}, [], None):
-            yield f"{section[:1].upper()}{section[1:]}:"
-            yield from (f"  {line}" for line in dumped(value))
-    if conditions:
-        yield "Conditions:"
-        yield from map(_condition, map(_mapping, conditions))
+
+
+def section(name: str, value: object) -> Iterator[str]:
+    """A part of an object under its title; nothing of an empty one."""
+    if value not in ({}, [], None):
+        yield f"{name[:1].upper()}{name[1:]}:"
+        yield from (f"  {line}" for line in dumped(value))
 
 
 def _condition(condition: Mapping[str, Any]) -> str:

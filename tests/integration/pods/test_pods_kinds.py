@@ -224,6 +224,23 @@ async def test_describe_and_yaml_of_every_kind(clusters: dict[str, Cluster], res
         assert not any("managedFields" in line for line in yaml)
 
 
+async def test_a_described_pod_shows_all_of_it_but_no_secret(sim: Simulator, clusters: dict[str, Cluster]) -> None:
+    env = [{"name": "DB_PASSWORD", "value": "hunter2"}, {"name": "LEVEL", "value": "info"}]
+    sim.put(
+        {
+            "metadata": {"namespace": "shop", "name": "told", "labels": {"app": "told"}},
+            "spec": {"nodeSelector": {"disk": "ssd"}, "containers": [{"name": "c", "image": "i:1", "env": env}]},
+        }
+    )
+    async with running(objects_pane(clusters, KINDS["pods"])) as pane:
+        pod = await first(pane, lambda p: p.name == "told")
+        described = await lines(pane, "pods.describe", pod)
+    text = "\n".join(described)
+    assert "hunter2" not in text
+    assert {"Labels:", "  app: told", "Spec:", "    disk: ssd", "Events:"} <= set(described)
+    assert described.index("Containers:") < described.index("Spec:") < described.index("Events:")
+
+
 async def test_a_value_of_a_secret_is_shown_on_demand_and_nowhere_else(
     clusters: dict[str, Cluster], need: Callable[[str, str], str], sim: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -245,7 +262,7 @@ async def test_a_value_of_a_secret_is_shown_on_demand_and_nowhere_else(
             await kubectl(need, sim, "delete", "secret", name)
             await soon(keys, lambda: "is gone" in getattr(keys.feed.overall, "why", ""))
             await kubectl(need, sim, "create", "secret", "generic", name, "--from-literal=password=another")
-            with pytest.raises(errors.NotFound, match="another one has its name"):
+            with pytest.raises(errors.NotFound, match="another one bears its name"):
                 await lines(keys, "keys.reveal", key)
     assert "hunter2" not in caplog.text
     assert "aHVudGVyMg" not in caplog.text

@@ -26,6 +26,9 @@ class PodReport(Struct, frozen=True):
     ip: str | None
     created_at: str | None
     """RFC 3339, UTC."""
+    cpu_millicores: int | None
+    """What it uses now; None: not known."""
+    memory_bytes: int | None
 
 
 def report(pod: Pod, now: float) -> PodReport:
@@ -42,4 +45,6 @@ def report(pod: Pod, now: float) -> PodReport:
         node=pod.node or None,
         ip=pod.ip or None,
         created_at=rfc3339(pod.created),
+        cpu_millicores=pod.cpu if pod.cpu >= 0 else None,
+        memory_bytes=pod.memory if pod.memory >= 0 else None,
     )
