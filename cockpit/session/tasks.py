@@ -41,12 +41,6 @@ def _targets(task: TaskRecord, now: float) -> Cell:
     return Cell(text + (" ..." if len(names) > 3 else ""))
 
 
-def _why(task: TaskRecord, now: float) -> Cell:
-    """Of a task with one target that goes on, what it says of it: the bytes of a forwarded port."""
-    said = task.targets[0].why if not task.why and len(task.targets) == 1 and not task.ended else ""
-    return Cell(task.why or said, STATE_TONES[task.state])
-
-
 def _duration(task: TaskRecord, now: float) -> Cell:
     seconds = task.duration_seconds(now)
     return Cell("" if seconds is None else human_duration(seconds))
@@ -74,7 +68,7 @@ TASK_COLUMNS: tuple[Column[TaskRecord], ...] = (
         align="right",
         clock=True,
     ),
-    Column("why", "Why", 24, _why, lambda t: t.why, least=12),
+    Column("why", "Why", 24, lambda t, _: Cell(t.said, STATE_TONES[t.state]), lambda t: t.said, least=12),
     Column("id", "ID", 10, lambda t, _: Cell(t.key, Tone.MUTED), lambda t: t.key, wide=True),
     Column("action", "Action", 12, lambda t, _: Cell(t.action), lambda t: t.action, wide=True),
 )

@@ -55,6 +55,11 @@ class TaskRecord(Struct, frozen=True, gc=False):
     """The file that the output went to; empty when there was none."""
 
     @property
+    def said(self) -> str:
+        """`why`, or what the one target says of itself: how a shell ended, the bytes of a forwarded port."""
+        return self.why or (self.targets[0].why if len(self.targets) == 1 else "")
+
+    @property
     def ended(self) -> bool:
         return self.state in FINAL
 

@@ -153,8 +153,8 @@ class Cockpit(AimedKeys[int]):
 
     def _say_ended(self, record: TaskRecord) -> None:
         text = f"{record.sentence}: {record.state.value.replace('_', ' ')}"
-        if record.why:
-            text += f" ({record.why})"
+        if record.said:
+            text += f" ({record.said})"
         if getattr(self.screen, "task_id", "") != record.key:  # else it is being looked at
             self.notify(text, severity="information" if record.state in ENDED_WELL else "error", timeout=6)
         self.alarm(text)

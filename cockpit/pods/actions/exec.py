@@ -16,7 +16,7 @@ from cockpit.pods.api.connection import Cluster, Connection
 from cockpit.pods.api.paths import pod_path
 from cockpit.pods.api.wire import Container, Wire
 from cockpit.pods.kinds.pod.row import Pod
-from cockpit.tasks.action import Action, Input, Job, Progress, Risk, Target
+from cockpit.tasks.action import Action, Input, Job, Progress, Risk, State, Target
 from cockpit.tasks.terminal import Lend, join, typed, write_all
 
 LANE = "shell"
@@ -87,7 +87,7 @@ def shell_job(
             return
         if ended is not None and remote.ended is not None:
             ended(remote.ended)
-        _judge(remote.ended, pod.name, inside, progress)
+        _judge(remote.ended, pod, inside, progress)
 
     what = f"Run {_shown(argv)} on a terminal" if argv else "Open a shell"
     return _job("pods.shell", f"{what} in pod {pod.name}{_in(container)} in {cluster.name}", pod, run)
@@ -126,7 +126,7 @@ def command_job(
                         await feeding
         if remote.ended is not None:
             ended(remote.ended)
-        _judge(remote.ended, pod.name, inside, progress)
+        _judge(remote.ended, pod, inside, progress)
 
     return _job("pods.exec", f"Run {_shown(argv)} in pod {pod.name}{_in(container)} in {cluster.name}", pod, run)
 
@@ -156,15 +156,16 @@ def _job(action: str, sentence: str, pod: Target, run: Callable[[Progress], Awai
     return Job(action=action, sentence=sentence, targets=(pod,), run=run, risk=risk, lane=LANE, timeout_seconds=None)
 
 
-def _judge(ended: Ended | None, pod: str, container: str, progress: Progress) -> None:
+def _judge(ended: Ended | None, pod: Target, container: str, progress: Progress) -> None:
     """Raises errors where the command's end is not known."""
     if ended is not None and ended.code is not None:
         progress.say(ended.said)
+        progress.outcome(pod.key, State.SUCCEEDED, ended.said)
         return
     why = ended.why if ended is not None else "it was left"
     if NO_PROGRAM in why:
-        raise errors.Refused(f"{pod}: container {container} has no such program: {why}")
-    raise errors.UnknownOutcome(f"{pod}: {why}; what ran there may still run")
+        raise errors.Refused(f"{pod.name}: container {container} has no such program: {why}")
+    raise errors.UnknownOutcome(f"{pod.name}: {why}; what ran there may still run")
 
 
 def _bytes(remote: Remote) -> Callable[[], Awaitable[bytes | None]]:
