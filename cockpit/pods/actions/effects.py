@@ -23,6 +23,9 @@ AT_ONCE = 8
 ATTEMPTS = 5
 """Of a request that the server refused for the moment (429), or because somebody else wrote first (409)."""
 
+NAMED = 5
+"""Targets that a reason names."""
+
 X = TypeVar("X")
 
 
@@ -233,4 +236,6 @@ async def carry_out(
 def _still(left: Sequence[Effect]) -> str:
     if len(left) == 1:
         return f"it had been sent for {left[0].name}: {left[0].left}"
-    return f"it had been sent for {len(left)} of them, which goes on there: {', '.join(effect.name for effect in left)}"
+    more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+    names = ", ".join(effect.name for effect in left[:NAMED]) + more
+    return f"it had been sent for {len(left)} of them and goes on there: {names}"
