@@ -8,7 +8,7 @@ from typing import Any
 from cockpit.pods.actions import of_any, of_cronjobs, of_nodes, of_pods, of_workloads
 from cockpit.pods.actions.batch import Means
 from cockpit.pods.actions.edit import edit_actions
-from cockpit.pods.actions.exec import shell_actions
+from cockpit.pods.actions.exec import container_actions, shell_actions
 from cockpit.pods.actions.forward import forward_actions
 from cockpit.pods.api.access import Reviews
 from cockpit.pods.api.connection import Cluster
@@ -20,6 +20,7 @@ from cockpit.pods.kinds.kind import AnyKind
 from cockpit.pods.kinds.node import NODES
 from cockpit.pods.kinds.object import Object
 from cockpit.pods.kinds.pod.kind import PODS
+from cockpit.pods.kinds.pod.row import Pod
 from cockpit.pods.kinds.replicaset import REPLICASETS
 from cockpit.pods.kinds.statefulset import STATEFULSETS
 from cockpit.tasks.action import Action, Target
@@ -49,6 +50,11 @@ def actions_for(
 def actions(clusters: Mapping[str, Cluster]) -> tuple[Action[Any], ...]:
     """Of the pods' own pane."""
     return actions_for(clusters, PODS)
+
+
+def actions_inside(clusters: Mapping[str, Cluster], pod: Pod) -> tuple[Action[Any], ...]:
+    """Of the pane of this pod's containers."""
+    return container_actions(Means(clusters, Reviews(clusters)), pod)
 
 
 def target(clusters: Mapping[str, Cluster], row: Object, name: str = "") -> Target:

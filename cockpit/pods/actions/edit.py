@@ -16,7 +16,7 @@ from cockpit.pods.actions.batch import Means
 from cockpit.pods.api.connection import Cluster, Conflict, Connection
 from cockpit.pods.kinds.kind import AnyKind
 from cockpit.pods.kinds.object import Object
-from cockpit.tasks.action import Action, Job, Progress, Risk, Target
+from cockpit.tasks.action import Action, Job, Progress, Risk, State, Target
 from cockpit.tasks.terminal import Lend, Tty, typed, write_all
 
 LANE = "shell"
@@ -129,7 +129,9 @@ def edit_job(cluster: Cluster, kind: AnyKind, row: Object, target: Target, lend:
             async with cluster.connected() as connection, taken() as terminal:
                 edit = Edit(connection, kind.path(row.namespace, row.name), what, terminal, file)
                 try:
-                    progress.say(await edit.run(argv))
+                    said = await edit.run(argv)
+                    progress.say(said)
+                    progress.outcome(target.key, State.SUCCEEDED, said)
                 except asyncio.CancelledError:
                     _kept(file)  # the editor's last word; nothing may be awaited any more
                     raise

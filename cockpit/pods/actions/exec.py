@@ -15,6 +15,7 @@ from cockpit.pods.actions.remote import Ended, Remote, executed
 from cockpit.pods.api.connection import Cluster, Connection
 from cockpit.pods.api.paths import pod_path
 from cockpit.pods.api.wire import Container, Wire
+from cockpit.pods.kinds.object import Object
 from cockpit.pods.kinds.pod.row import Pod
 from cockpit.tasks.action import Action, Input, Job, Progress, Risk, State, Target
 from cockpit.tasks.terminal import Lend, join, typed, write_all
@@ -144,6 +145,17 @@ def shell_actions(means: Means) -> tuple[Action[Pod], ...]:
         Action("pods.shell", "Shell", "s", Risk.SAFE, bind, disabled=_cannot, many=False),
         Action("pods.shell_in", "Shell in", "S", Risk.SAFE, bind, disabled=_cannot, many=False, inputs=(inside,)),
     )
+
+
+def container_actions(means: Means, pod: Pod) -> tuple[Action[Object], ...]:
+    """Of the pane of this pod's containers."""
+
+    def bind(rows: Sequence[Object], _: Mapping[str, str]) -> Job:
+        (row,) = rows
+        cluster = means.clusters[pod.source]
+        return shell_job(cluster, means.target(pod), pod.namespace, pod.name, container=row.name)
+
+    return (Action("containers.shell", "Shell", "s", Risk.SAFE, bind, many=False),)
 
 
 def _cannot(pods: Sequence[Pod]) -> str | None:

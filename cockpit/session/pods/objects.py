@@ -10,7 +10,7 @@ from typing import Any
 
 from cockpit.feeds.adapter import Adapter
 from cockpit.feeds.feed import Feed
-from cockpit.pods.actions.catalogue import actions_for
+from cockpit.pods.actions.catalogue import actions_for, actions_inside
 from cockpit.pods.api.connection import Cluster, Connection
 from cockpit.pods.kinds.anything import anything
 from cockpit.pods.kinds.columns import SOURCE
@@ -118,6 +118,7 @@ def containers_pane(clusters: Mapping[str, Cluster], pod: Pod) -> Pane[Container
         ),
         search=search_container,
         subject=lambda row: row.name,
+        actions=actions_inside(clusters, pod),
         **_marks({cluster.name: cluster}),
     )
 
@@ -146,7 +147,15 @@ def drills(clusters: Mapping[str, Cluster], kind: AnyKind) -> tuple[Drill[Any], 
     found: list[Drill[Any]] = []
     match of:
         case "pods":
-            found.append(Drill("pods.containers", "Containers", DOWN, lambda row: containers_pane(clusters, row)))
+            found.append(
+                Drill(
+                    "pods.containers",
+                    "Containers",
+                    DOWN,
+                    lambda row: containers_pane(clusters, row),
+                    commands=(("containers.shell", "s", "Shell"),),
+                )
+            )
         case "cronjobs":
             found.append(Drill("cronjobs.jobs", "Jobs", DOWN, lambda row: _jobs(clusters, row)))
         case "nodes":
