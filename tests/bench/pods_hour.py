@@ -56,6 +56,13 @@ KEYS: Sequence[Sequence[str]] = (
     ("y", "pagedown", "escape"),
     ("e", "escape"),
     ("l", "G", "escape"),
+    ("l", "3", "t", "slash", *"error", "enter", "n", "escape", "escape"),
+    ("enter", "escape"),
+    ("F", "j", "F"),
+    ("colon", *"deploy", "enter", "j", "enter", "escape", "escape"),
+    ("colon", *"nodes", "enter", "d", "escape", "escape"),
+    ("colon", *"events", "enter", "G", "escape"),
+    ("colon", *"certificates", "enter", "escape"),
     ("question_mark", "escape"),
     ("t", "escape"),
 )
