@@ -22,4 +22,5 @@ from cockpit.pods.kinds.magnitude import Scalar, magnitude
     ],
 )
 def test_in_order(duration: bool, ordered: list[Scalar]) -> None:
-    assert sorted(ordered[::-1], key=lambda value: magnitude(value, duration=duration)) == ordered
+    backwards = ordered[::-1]
+    assert sorted(backwards, key=lambda value: magnitude(value, duration=duration)) == ordered

@@ -22,6 +22,7 @@ from cockpit.model import clock, errors
 from cockpit.pods.api.kubeconfig import Access, open_access
 from cockpit.pods.api.pace import Pace
 from cockpit.pods.api.plugin import EXPIRY_SKEW_SECONDS, Credential, LoginNeeded, read_credential
+from cockpit.pods.api.resolve import Resolver
 from cockpit.pods.api.wire import Status
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     import aiohttp
 
 CONNECT_SECONDS = 10.0
+NAME_SECONDS = 5.0
+"""For the name of the server, before the connection."""
 ANSWER_SECONDS = 60.0
 """Between two reads of an ordinary answer. Streams state their own."""
 JSON = "application/json"
@@ -304,7 +307,9 @@ class Connection:
             params=query or {},
             headers={**self._headers(access), **headers},
             data=data,
-            timeout=self._http.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=read_seconds),
+            timeout=self._http.ClientTimeout(
+                total=None, connect=NAME_SECONDS + CONNECT_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=read_seconds
+            ),
             allow_redirects=False,
             proxy=access.proxy,
             **options,
@@ -374,7 +379,9 @@ class Connection:
         """Without trust_env: a `default` line in ~/.netrc would clash with the token."""
         http = self._http
         tls = access.tls if access.tls is not None else True
-        connector = http.TCPConnector(limit=0, ssl=tls, ttl_dns_cache=30, socket_factory=_keepalive_socket)
+        connector = http.TCPConnector(
+            limit=0, ssl=tls, ttl_dns_cache=30, socket_factory=_keepalive_socket, resolver=Resolver()
+        )
         session: aiohttp.ClientSession = http.ClientSession(
             connector=connector,
             cookie_jar=http.DummyCookieJar(),

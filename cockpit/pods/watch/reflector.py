@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from types import MappingProxyType
@@ -47,6 +48,7 @@ SLICE_SECONDS = 0.005
 LIST_END = "k8s.io/initial-events-end"
 """Annotation of the bookmark after the last object of a streamed list (KEP-3157)."""
 
+_HEAD = re.compile(rb'\{"type":"([A-Z]+)","object":(?=\{)')
 _page = msgspec.json.Decoder(ObjectList)
 _event = msgspec.json.Decoder(WatchEvent)
 _marked = msgspec.json.Decoder(Marked)
@@ -270,35 +272,47 @@ class Reflector(Generic[R]):
 
     def _event(self, line: bytes, batch: Batch[R], rows: Rows[R]) -> bool:
         """Puts it on the batch; whether it ends a streamed list."""
-        try:
-            event = _event.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise errors.Malformed(f"{self._where}: not a watch event: {error}") from error
+        what, item = self._parted(line)
         ends = False
-        match event.type:
+        match what:
             case "ADDED" | "MODIFIED":
-                row, version = self._kind.decode(self._source, event.object)
+                row, version = self._kind.decode(self._source, item)
                 batch.put(row)
             case "DELETED":
-                row, version = self._kind.decode(self._source, event.object)
+                row, version = self._kind.decode(self._source, item)
                 batch.drop(row)
             case "BOOKMARK":
-                metadata = _lenient(_marked, event.object, Marked()).metadata
+                metadata = _lenient(_marked, item, Marked()).metadata
                 version = metadata.resource_version
                 ends = rows is not self._rows and bool(version) and LIST_END in (metadata.annotations or {})
             case "ERROR":
-                said = _lenient(_status, event.object, Status())
-                raise refusal(said.code or 500, bytes(event.object), where=self._where)
+                said = _lenient(_status, item, Status())
+                raise refusal(said.code or 500, bytes(item), where=self._where)
             case _:
-                raise errors.Malformed(f"{self._where}: a watch event of type {event.type!r}")
+                raise errors.Malformed(f"{self._where}: a watch event of type {what!r}")
         self._events += 1
         # While a list is streamed only its end says which version it is of.
         if version and (ends or rows is self._rows):
             self._version = version
         return ends
 
+    def _parted(self, line: bytes) -> tuple[str, bytes | msgspec.Raw]:
+        """The type and the object of an event.
 
-def _lenient(decoder: msgspec.json.Decoder[X], data: msgspec.Raw, otherwise: X) -> X:
+        API servers write them in this order and nothing else. Then the object is read once, not once to find its end
+        and once more: a fifth of the CPU of a list of 50,000 pods.
+        """
+        head = _HEAD.match(line)
+        if head is not None and line.endswith(b"}}"):
+            return head[1].decode(), line[head.end() : -1]
+        try:
+            event = _event.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise errors.Malformed(f"{self._where}: not a watch event: {error}") from error
+        return event.type, event.object
+
+
+def _lenient(decoder: msgspec.json.Decoder[X], data: bytes | msgspec.Raw, otherwise: X) -> X:
     try:
         return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):

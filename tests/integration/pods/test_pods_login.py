@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import signal
@@ -325,6 +326,11 @@ async def start(folder: Path, *args: str) -> tuple[asyncio.subprocess.Process, d
     return server, ready
 
 
+def authority(sim: Simulator) -> bytes:
+    cluster = yaml.safe_load(sim.kubeconfig.read_text())["clusters"][0]["cluster"]
+    return base64.b64decode(cluster["certificate-authority-data"])
+
+
 def untouched(path: Path) -> tuple[bytes, int]:
     return path.read_bytes(), path.stat().st_mtime_ns
 
@@ -372,7 +378,7 @@ async def test_another_certificate_is_another_session_and_no_stream_breaks(
     sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = yaml.safe_load(sim.kubeconfig.read_text())
-    (tmp_path / "ca.crt").write_bytes(sim.authority)
+    (tmp_path / "ca.crt").write_bytes(authority(sim))
     config["clusters"][0]["cluster"] = {"server": sim.url, "certificate-authority": "ca.crt"}
     path = tmp_path / "config"
     path.write_text(yaml.safe_dump(config))
@@ -380,7 +386,7 @@ async def test_another_certificate_is_another_session_and_no_stream_breaks(
     async with cluster.connected() as connection:
         query = {"watch": "true", "allowWatchBookmarks": "true"}
         async with connection.stream(PODS, query, read_seconds=SOON) as response:
-            (tmp_path / "ca.crt").write_bytes(b"# rotated\n" + sim.authority)
+            (tmp_path / "ca.crt").write_bytes(b"# rotated\n" + authority(sim))
             steady = clock.steady
             monkeypatch.setattr(clock, "steady", lambda: steady() + kubeconfig.CERTIFICATE_SECONDS + 1)
             await connection.body(PODS)
@@ -404,7 +410,7 @@ async def test_in_a_pod_the_service_account_is_the_login(
     assert discover.sources() == []
     account.mkdir()
     (account / "token").write_text(sim.token)
-    (account / "ca.crt").write_bytes(sim.authority)
+    (account / "ca.crt").write_bytes(authority(sim))
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", sim.url.rpartition(":")[2])
     (found,) = discover.sources()
