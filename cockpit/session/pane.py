@@ -16,6 +16,7 @@ from cockpit.model.moment import Moment
 from cockpit.model.tone import Tone
 from cockpit.pods.logs.view import LogView
 from cockpit.tasks.action import Action, Target
+from cockpit.tasks.terminal import Lend
 
 
 def _no_moments(_: Iterable[object], __: float) -> Iterable[Moment]:
@@ -23,6 +24,10 @@ def _no_moments(_: Iterable[object], __: float) -> Iterable[Moment]:
 
 
 def _no_notes() -> Sequence[str]:
+    return ()
+
+
+def _no_logins() -> Sequence[Login]:
     return ()
 
 
@@ -94,6 +99,15 @@ class Facet(Generic[T]):
     """A pane for a value that is not among the known ones. Raises model.errors."""
 
 
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What a source waits for that only the person can do, on the terminal."""
+
+    source: str
+    run: Callable[[Lend], Awaitable[None]]
+    """Raises model.errors."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pane(Generic[T]):
     """One kind of item: where it comes from, how it looks, what can be done."""
@@ -130,6 +144,8 @@ class Pane(Generic[T]):
     feed's health, and the rows stay."""
     tone: Callable[[T], Tone] | None = None
     """What an item means for the one on call: "faults only" shows those that are BAD or WARN."""
+    logins: Callable[[], Sequence[Login]] = _no_logins
+    """What its sources wait for right now."""
     moments: Callable[[Iterable[T], float], Iterable[Moment]] = _no_moments
     """(items, since in Unix seconds) -> what happened to them since then."""
     pending: Callable[[T], bool] = _never

@@ -12,7 +12,7 @@ import os
 import signal
 import termios
 import tty
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TypeAlias
 
@@ -20,8 +20,10 @@ from msgspec import Struct
 
 READ_BYTES = 4096
 HELP = b"\r\n~.  cut the connection\r\n~~  send a tilde\r\n"
-RESET = b"\x1b[0m\x1b[?25h\x1b[?1l\x1b>\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1049l"
-"""What a program that was cut in the middle may have left switched on: colours, hidden cursor, keypad, paste, mouse."""
+RESET = b"\x1b[0m\x1b[?25h\x1b[?1l\x1b>\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1047l"
+"""What a program that was cut in the middle may have left switched on: colours, hidden cursor, keypad, paste, mouse.
+
+The alternate screen is left by 1047: 1049 would also put the cursor where it was saved once, or at the top."""
 
 
 class Terminal(Struct, frozen=True):
@@ -163,16 +165,29 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-async def run_here(terminal: Tty, argv: Sequence[str], cwd: str | None = None) -> int:
+async def run_here(
+    terminal: Tty,
+    argv: Sequence[str],
+    cwd: str | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    output: int | None = None,
+) -> int:
     """A program on this machine, with the terminal as its own while it runs; its exit status as subprocess has it.
 
+    `environment` None: ours. `output`: where its standard output goes instead, a file descriptor.
     A cancel hangs up on it. Raises OSError when it cannot be started.
     """
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, _nothing)  # a program without job control leaves us in its group
     try:
         child = await asyncio.create_subprocess_exec(
-            *argv, stdin=terminal.input, stdout=terminal.output, stderr=terminal.output, cwd=cwd
+            *argv,
+            stdin=terminal.input,
+            stdout=terminal.output if output is None else output,
+            stderr=terminal.output,
+            cwd=cwd,
+            env=environment,
         )
         try:
             return await child.wait()

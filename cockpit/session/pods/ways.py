@@ -20,6 +20,7 @@ from cockpit.pods.kinds.kind import AnyKind
 from cockpit.pods.kinds.registry import KINDS
 from cockpit.pods.kinds.table import table_kind
 from cockpit.session.pane import Drill, Facet, Opening, Pane
+from cockpit.session.pods.login import logins
 
 OTHERS_SECONDS = 1.5
 """For what other contexts say of a kind, once one of them knows it."""
@@ -57,6 +58,7 @@ class Ways:
         """
         return {
             "tone": self.kind.tone,
+            "logins": lambda: logins(self.clusters),
             "enter": next((drill.id for drill in drills if drill.key == DOWN), ""),
             "openings": self._openings(named=named),
             "find": self.find,

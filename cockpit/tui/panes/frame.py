@@ -220,6 +220,8 @@ class PaneFrame(Vertical):
         pieces, again = cause_pieces(self.pane.feed, self.source) if self.pane is not None else ([], [])
         if not pieces and self.pane is not None:
             pieces, again = note_pieces(self.pane.notes())
+        if self.pane is not None and pieces and self.pane.logins():
+            again = [Piece(self.keymap.shown("app.login"), "key"), Piece(" log in · ", "muted"), *again]
         self._state_line.say(pieces, again)
         shown = bool(pieces)
         if self._state_line.display != shown:

@@ -16,7 +16,7 @@ from cockpit.tui.screens.keyed import KeyedScreen
 from cockpit.tui.work import begin
 
 if TYPE_CHECKING:
-    from cockpit.session.pane import Pane
+    from cockpit.session.pane import Login, Pane
     from cockpit.session.session import Session
     from cockpit.tui.deeds import Deeds
     from cockpit.tui.offer import Offer
@@ -174,6 +174,24 @@ class PaneKeys(KeyedScreen):
 
     def _stop_looking_up(self) -> bool:
         return bool(self.workers.cancel_group(self, "find"))
+
+    def action_login(self) -> None:
+        pane = self.current.pane
+        waiting = [] if pane is None else list(pane.logins())
+        wanted = [login for login in waiting if login.source == self.current.source] or waiting
+        if wanted:
+            begin(self, partial(self._log_in, wanted[0]), group="login", exclusive=True)
+        else:
+            self.app.notify("no source waits for a login")
+
+    async def _log_in(self, login: Login) -> None:
+        from cockpit.tui.terminal.lend import lend
+
+        await login.run(partial(lend, self.app))
+        for pane in (self.current.pane, *(self.session.panes.values() if self.session is not None else ())):
+            if pane is not None:
+                pane.feed.retry()
+        self.app.notify(f"{login.source}: logged in; reading it again", timeout=3)
 
     # -- screens above -----------------------------------------------------------------------------
 
