@@ -206,8 +206,8 @@ def test_a_full_disk_pushes_out_the_oldest_and_then_memory_helps(
     assert "kept in memory" in ring.fault
     assert ring.dropped + len(ring) == 300
     assert [ring.line(n).data[:4] for n in range(290, 300)] == [b"%04d" % n for n in range(290, 300)]
-    ring.close()
     assert list(tmp_path.iterdir()) == []
+    ring.close()
 
 
 @given(
@@ -251,6 +251,11 @@ def test_clearing_is_no_loss_and_the_numbers_stay() -> None:
     ring.clear(30)
     assert (ring.first, ring.end, ring.dropped) == (30, 50, 0)
     assert ring.line(30).data == b"30"
+    scan = Scan(ring, "3", stamps=False)
+    ring.clear(50)
+    assert scan.advance(1) and not scan.hits
+    ring.add([b"3"], [0])
+    assert scan.advance(1) and list(scan.hits) == [50]
     with pytest.raises(IndexError):
         ring.line(29)
 

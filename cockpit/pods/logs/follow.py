@@ -56,10 +56,6 @@ class Follower:
         self.streams.append(stream)
         return stream
 
-    def say(self, text: str) -> None:
-        """A line of ours after the newest."""
-        self._out.say(EVERY, text)
-
     @property
     def counts(self) -> Counter[State]:
         """How many streams are how."""

@@ -35,12 +35,12 @@ class Line(Struct, frozen=True, gc=False):
 
 
 class Ring:
-    """At most `disk_bytes` of lines in a folder that belongs to it alone."""
+    """At most `disk_bytes` of lines, in files without a name."""
 
     def __init__(
         self, folder: Path | None, *, disk_bytes: int = DISK_BYTES, segment_bytes: int = SEGMENT_BYTES
     ) -> None:
-        """None for a folder: there is none, all is kept in memory."""
+        """None for a folder: all is kept in memory."""
         self._folder = folder
         self._disk_bytes, self._segment_bytes = disk_bytes, min(segment_bytes, max(1, disk_bytes // 4))
         self._segments: list[Segment] = []

@@ -47,7 +47,9 @@ class Scan:
         until = time.monotonic() + seconds
         while not self.done:
             self._at = max(self._at, self._ring.first)
-            segment, place = next(self._ring.segments(self._at))
+            segment, place = next(self._ring.segments(self._at), (None, 0))
+            if segment is None:  # all was cleared
+                break
             stop = max(place + 1, bisect_right(segment.starts(), segment.start(place) + BLOCK_BYTES) - 1)
             stop = min(stop, len(segment))
             self.hits.extend(self._found(segment, place, stop))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -17,11 +18,8 @@ class Segment:
         self.first = first
         self.size = 0
         self._memory = bytearray()
-        self._file: int | None = None
-        if folder is not None:
-            path = folder / f"{first}.log"
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            os.unlink(path)  # the space is given back whatever becomes of the process
+        # Without a name: the space is given back whatever becomes of the process, and nobody else can open it.
+        self._file = None if folder is None else tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
         self._starts: array[int] = array("I")
         self.tags: array[int] = array("H")
 
@@ -67,14 +65,14 @@ class Segment:
     def close(self) -> None:
         """It is not needed any more."""
         if self._file is not None:
-            os.close(self._file)
+            self._file.close()
             self._file = None
         self._memory = bytearray()
 
     def _read(self, start: int, end: int) -> Iterator[bytes]:
         assert self._file is not None
         while start < end:
-            data = os.pread(self._file, end - start, start)
+            data = os.pread(self._file.fileno(), end - start, start)
             if not data:
                 return
             start += len(data)
@@ -85,8 +83,8 @@ class Segment:
         view, at = memoryview(data), self.size
         try:
             while view:
-                written = os.pwrite(self._file, view, at)
+                written = os.pwrite(self._file.fileno(), view, at)
                 view, at = view[written:], at + written
         except OSError:
-            os.ftruncate(self._file, self.size)
+            os.ftruncate(self._file.fileno(), self.size)
             raise

@@ -17,12 +17,13 @@ from cockpit.model import errors
 from cockpit.model.tone import GLYPHS, Tone
 from cockpit.model.units import human_bytes
 from cockpit.pods.api.connection import Cluster
+from cockpit.pods.logs import stamp
 from cockpit.pods.logs.follow import Follower
 from cockpit.pods.logs.kept import Kept
 from cockpit.pods.logs.lines import Shown
 from cockpit.pods.logs.save import save
 from cockpit.pods.logs.source import Everything, LogQuery, Past, Since, Tail
-from cockpit.pods.logs.stream import State
+from cockpit.pods.logs.stream import EVERY, NOTICE, State
 from cockpit.tui.lines import Piece, ToneLine
 from cockpit.tui.log_pages import LogPages
 from cockpit.tui.prompt import Prompt
@@ -241,7 +242,13 @@ class LogsScreen(CellScreen[None]):
             self.view.action_end()
 
     def action_mark(self) -> None:
-        self.follower.say(f"──── {time.strftime('%H:%M:%S')} ────")
+        begin(self, self._mark, group="mark")
+
+    async def _mark(self) -> None:
+        now = time.time_ns()
+        text = f"──── {time.strftime('%H:%M:%S')} ────"
+        await self._kept.take([b"%b %b" % (stamp.write(now), text.encode())], [EVERY | NOTICE])
+        self.view.look()
 
     def action_clear(self) -> None:
         """Of all that is above."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -174,7 +173,7 @@ async def test_another_time_span_and_previous_begin_anew(logs: Callable[..., Any
 
 
 async def test_the_place_is_kept_while_the_oldest_lines_fall_off(tmp_path: Path) -> None:
-    kept = Kept(disk_bytes=40_000, parent=tmp_path)
+    kept = Kept(disk_bytes=40_000, folder=tmp_path)
     await kept.open()
     pages, shape = LogPages(kept, [], Shown()), Shape(5, 80, False)
     said = 0
@@ -200,5 +199,3 @@ async def test_the_place_is_kept_while_the_oldest_lines_fall_off(tmp_path: Path)
     last = await pages.page(page.top, 0, shape, end=True)
     assert last.rows[-1].text == f"line {said - 1:05}" and last.at_end
     pages.close()
-    while list(tmp_path.iterdir()):
-        await asyncio.sleep(0.01)
