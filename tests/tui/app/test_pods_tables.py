@@ -18,8 +18,9 @@ from cockpit.model import clock, errors, health
 from cockpit.model.changes import Reset
 from cockpit.model.tone import GLYPHS, Tone
 from cockpit.session import catalogue
-from cockpit.session.pane import Drill, Facet, Opening, Pane
+from cockpit.session.pane import Drill, Facet, Login, Opening, Pane
 from cockpit.tasks.action import Target
+from cockpit.tasks.terminal import Lend
 from cockpit.tui.opening import DEEPEST
 from cockpit.tui.screens.pane import PaneScreen
 
@@ -65,6 +66,7 @@ class Clusters:
         self.refused = ""
         self.death: errors.SourceError = errors.Unreachable("dead: no answer")
         self.asked: list[str] = []
+        self.waiting: list[str] = []
         self.answer = asyncio.Event()
         self.answer.set()
         self.made: list[Any] = []
@@ -120,11 +122,17 @@ class Clusters:
                 ),
             ),
             select=select,
+            logins=lambda: [Login(name, self._log_in) for name in self.waiting],
             tone=_tone,
         )  # fmt: skip
 
     async def _yaml(self, row: Row) -> Any:
         yield f"kind: {row.name}"
+
+    async def _log_in(self, _: Lend) -> None:
+        self.waiting.clear()
+        for adapter in self.made:
+            adapter.mend()
 
     async def find(self, word: str) -> Pane[Row]:
         self.asked.append(word)
@@ -191,6 +199,20 @@ async def test_a_kind_opens_by_any_of_its_names_and_escape_goes_back(pods: Any, 
         await app.shows("2 Pods")
         await app.until(lambda: all(made.watching == made.left for made in clusters.made[3:]), "the feeds ended")
         assert app.app.keymap._panes["pods"] is app.frame("pods").pane
+
+
+async def test_opening_and_closing_leaves_nothing_behind(pods: Any, clusters: Clusters) -> None:
+    async with pods() as app:
+        for _ in range(8):
+            await say(app, "deploy")
+            await app.shows("Deployments  8")
+            await app.press("escape")
+            await app.shows("2 Pods")
+        await app.until(lambda: all(made.watching == made.left for made in clusters.made[3:]), "the feeds ended")
+        names = [task.get_name() for task in asyncio.all_tasks()]
+        assert sum(name.startswith("pane:deployments") for name in names) == 0
+        assert len(app.app.screen_stack) == 1
+        assert app.app.keymap._opened == []
 
 
 async def test_the_same_table_is_not_stacked_twice_and_the_stack_is_bounded(pods: Any) -> None:
@@ -303,6 +325,16 @@ async def test_a_context_of_the_kubeconfig_opens_as_a_table_of_its_own(pods: Any
         await app.press("escape")
         await say(app, "ctx nowhere")
         await app.shows("no context 'nowhere'", "kind-laptop")
+
+
+async def test_a_login_that_a_source_waits_for_is_a_key_away(pods: Any, clusters: Clusters) -> None:
+    clusters.death, clusters.waiting = errors.Denied("dead: login needed; run: tsh kube login dead"), ["dead"]
+    async with pods() as app:
+        await app.shows("login needed; run: tsh kube login dead", "ctrl+l log in")
+        await app.press("ctrl+l")
+        await app.shows("logged in", "Pods  12", "● live")
+        await app.press("ctrl+l")
+        await app.shows("no source waits for a login")
 
 
 # -- filters -----------------------------------------------------------------------------------------------
