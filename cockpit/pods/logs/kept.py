@@ -36,7 +36,7 @@ class Kept:
         await self.do(lambda ring: ring.add(lines, tags))
 
     async def do(self, deed: Callable[[Ring], R]) -> R:
-        """In the thread; keep it short. Raises errors.Denied for a disk that fails, errors.Refused when it is closed."""
+        """In the thread; keep it short. Raises errors.Denied when the disk fails, Refused when closed."""
         if self._ring is None or self._closed:
             raise errors.Refused("the kept lines are closed")
         try:
