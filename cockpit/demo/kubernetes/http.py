@@ -242,20 +242,31 @@ class Api:
         content = request.content_type if "Content-Type" in request.headers else "application/json"
         sent = patch.decode(body, content) if body.strip() else {}
         dry = "dryRun" in ask.query
+        manager = ask.query.get("fieldManager") or request.headers.get("User-Agent", "").split("/")[0]
         match ask.verb:
             case "create" if ask.sub == "eviction":
                 return self._json(evict(self.store, self.objects, ask.namespace, ask.name, sent, dry=dry), code=201)
             case "create":
-                created = self.objects.create(ask.kind, ask.namespace, sent, dry=dry)
+                created = self.objects.create(ask.kind, ask.namespace, sent, manager=manager, dry=dry)
                 return self._json(created, code=201)
             case "update":
-                return self._json(self.objects.update(ask.kind, ask.namespace, ask.name, ask.sub, sent, dry=dry))
+                updated = self.objects.update(
+                    ask.kind, ask.namespace, ask.name, ask.sub, sent, manager=manager, dry=dry
+                )
+                return self._json(updated)
+            case "patch" if content == "application/apply-patch+yaml" and not ask.sub:
+                if not ask.query.get("fieldManager"):
+                    raise bad_request("fieldManager is required for apply patch")
+                force = flag(ask.query, "force")
+                applied, made = self.objects.apply(
+                    ask.kind, ask.namespace, ask.name, sent, manager=manager, force=force, dry=dry
+                )
+                return self._json(applied, code=201 if made else 200)
             case "patch":
-                manager = ask.query.get("fieldManager") or request.headers.get("User-Agent", "").split("/")[0]
-                changed, made = self.objects.patch(
+                patched = self.objects.patch(
                     ask.kind, ask.namespace, ask.name, ask.sub, sent, content, manager=manager, dry=dry
                 )
-                return self._json(changed, code=201 if made else 200)
+                return self._json(patched)
         if not ask.name:
             raise not_allowed()
         return self._json(self.objects.delete(ask.kind, ask.namespace, ask.name, sent, ask.query, dry=dry))

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cockpit.demo.kubernetes import kinds, patch, shapes
+from cockpit.demo.kubernetes import apply, kinds, patch, shapes
 from cockpit.demo.kubernetes.defaults import defaulted, validate
 from cockpit.demo.kubernetes.kinds import Kind, Object, dig
 from cockpit.demo.kubernetes.logs import Line, Log, Logs, Voice
-from cockpit.demo.kubernetes.managed import managed_fields
+from cockpit.demo.kubernetes.managed import applied_before, fields_of, managed_fields
 from cockpit.demo.kubernetes.refusals import (
     Refusal,
     already_exists,
@@ -117,15 +117,24 @@ class Objects:
 
     # -- writing
 
-    def save(self, kind: Kind, item: Object, *, manager: str = "kube-controller-manager") -> Record:
-        """Write an object with its managedFields; the caller has checked it."""
-        item["metadata"]["managedFields"] = managed_fields(
-            item, kind.group_version, manager=manager, time=timestamp(time.time())
+    def save(
+        self, kind: Kind, item: Object, *, manager: str = "kube-controller-manager", applied: Object | None = None
+    ) -> Record:
+        """Write an object with its managedFields; the caller has checked it. `applied`: as in managed.py."""
+        metadata = item["metadata"]
+        before = self.store.get(kind.resource, metadata.get("namespace", ""), metadata["name"])
+        metadata["managedFields"] = managed_fields(
+            item,
+            kind.group_version,
+            manager=manager,
+            time=timestamp(time.time()),
+            before=before.load() if before is not None else None,
+            applied=applied,
         )
         return self.store.put(kind, item)
 
-    def create(self, kind: Kind, namespace: str, sent: Any, *, dry: bool) -> Object:
-        return self._made(kind, namespace, self._body(kind, sent), manager="kubectl-create", dry=dry)
+    def create(self, kind: Kind, namespace: str, sent: Any, *, manager: str, dry: bool) -> Object:
+        return self._made(kind, namespace, self._body(kind, sent), manager=manager, dry=dry)
 
     def _body(self, kind: Kind, item: Any) -> Object:
         if not isinstance(item, dict) or item.get("kind", kind.kind) != kind.kind:
@@ -134,7 +143,9 @@ class Objects:
             raise bad_request("metadata is no object")
         return item
 
-    def _made(self, kind: Kind, namespace: str, item: Object, *, manager: str, dry: bool) -> Object:
+    def _made(
+        self, kind: Kind, namespace: str, item: Object, *, manager: str, dry: bool, applied: Object | None = None
+    ) -> Object:
         item = shapes.without_nulls(item)
         item.pop("status", None)
         shapes.check(kind, item)
@@ -158,13 +169,13 @@ class Objects:
         validate(kind, name, item)
         if dry:
             return self._shown(kind, item, "")
-        return self._shown(kind, self.save(kind, item, manager=manager).load(), "")
+        return self._shown(kind, self.save(kind, item, manager=manager, applied=applied).load(), "")
 
-    def update(self, kind: Kind, namespace: str, name: str, sub: str, sent: Any, *, dry: bool) -> Object:
+    def update(self, kind: Kind, namespace: str, name: str, sub: str, sent: Any, *, manager: str, dry: bool) -> Object:
         if not isinstance(sent, dict):
             raise bad_request("the body is no object")
         record = self.record(kind, namespace, name)
-        return self._changed(kind, record, sent, sub, manager="kubectl-replace", dry=dry)
+        return self._changed(kind, record, sent, sub, manager=manager, dry=dry)
 
     def patch(
         self,
@@ -177,14 +188,8 @@ class Objects:
         *,
         manager: str,
         dry: bool,
-    ) -> tuple[Object, bool]:
-        """The object after the patch, and whether an apply made it."""
-        record = self.store.get(kind.resource, namespace, name)
-        if record is None:
-            if content_type != "application/apply-patch+yaml" or sub or not isinstance(change, dict):
-                raise not_found(kind, name)
-            change.setdefault("metadata", {})["name"] = name
-            return self._made(kind, namespace, change, manager=manager, dry=dry), True
+    ) -> Object:
+        record = self.record(kind, namespace, name)
         shown = self._shown(kind, record.load(), sub)
         if kind.custom and content_type == "application/strategic-merge-patch+json":
             raise Refusal(
@@ -196,9 +201,32 @@ class Objects:
         changed = patch.apply(content_type, shown, change)
         if not isinstance(changed, dict):
             raise bad_request("the patch makes no object")
-        return self._changed(kind, record, changed, sub, manager=manager, dry=dry), False
+        return self._changed(kind, record, changed, sub, manager=manager, dry=dry)
 
-    def _changed(self, kind: Kind, record: Record, item: Object, sub: str, *, manager: str, dry: bool) -> Object:
+    def apply(
+        self, kind: Kind, namespace: str, name: str, sent: Any, *, manager: str, force: bool, dry: bool
+    ) -> tuple[Object, bool]:
+        """The object after a server-side apply, and whether that made it."""
+        config = apply.configuration(kind, sent)
+        config["metadata"].setdefault("name", name)
+        fields = fields_of(config)
+        record = self.store.get(kind.resource, namespace, name)
+        if record is None:
+            return self._made(kind, namespace, config, manager=manager, dry=dry, applied=fields), True
+        changed = apply.merged(record.load(), config, manager=manager, force=force)
+        return self._changed(kind, record, changed, "", manager=manager, dry=dry, applied=fields), False
+
+    def _changed(
+        self,
+        kind: Kind,
+        record: Record,
+        item: Object,
+        sub: str,
+        *,
+        manager: str,
+        dry: bool,
+        applied: Object | None = None,
+    ) -> Object:
         before = record.load()
         metadata = item.get("metadata")
         version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
@@ -239,9 +267,10 @@ class Objects:
         if item.get("spec") != before.get("spec") and "generation" in before["metadata"]:
             item["metadata"]["generation"] = before["metadata"]["generation"] + 1
         same = {k: v for k, v in item.items() if k not in ("kind", "apiVersion")} == before
+        same = same and (applied is None or applied_before(before, manager) == applied)
         if dry or same:
             return self._shown(kind, item, sub)
-        return self._shown(kind, self.save(kind, item, manager=manager).load(), sub)
+        return self._shown(kind, self.save(kind, item, manager=manager, applied=applied).load(), sub)
 
     def delete(
         self, kind: Kind, namespace: str, name: str, sent: Any, query: Mapping[str, str], *, dry: bool

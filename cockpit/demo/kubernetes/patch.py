@@ -1,7 +1,7 @@
 """The four patches of the API: JSON merge (RFC 7386), JSON patch (RFC 6902), strategic merge, and apply.
 
 Strategic merge knows the list keys of pods and workloads (the `patchMergeKey` tags of k8s.io/api), `$patch` and
-`$deleteFromPrimitiveList`. Apply merges in the same way and keeps no field ownership, so it never conflicts.
+`$deleteFromPrimitiveList`. Apply (apply.py) merges in the same way.
 """
 
 from __future__ import annotations
@@ -197,6 +197,6 @@ def apply(content_type: str, target: Object, patch: Any) -> Any:
             return json_patch(target, patch)
         case "application/merge-patch+json":
             return merge(target, patch)
-        case "application/strategic-merge-patch+json" | "application/apply-patch+yaml":
+        case "application/strategic-merge-patch+json":
             return strategic(target, patch)
     raise Refusal(415, "UnsupportedMediaType", f"the body of the request was in an unknown format: {content_type}")
