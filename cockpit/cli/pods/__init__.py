@@ -29,4 +29,6 @@ SUBCOMMANDS = {
 
 @click.group("pods", cls=LazyGroup, package="cockpit.cli.pods", subcommands=SUBCOMMANDS)
 def command() -> None:
-    """See pods and act on them. A pod is NAMESPACE/NAME, with SOURCE: before it where there are several sources."""
+    """See pods and all else in a cluster, and act on it.
+
+    A pod is NAMESPACE/NAME, with SOURCE: before it where there are several sources."""
