@@ -44,6 +44,13 @@ class Column(Generic[T]):
     """What a text too long loses; "middle" where the end tells one from another (pod names)."""
     frozen: bool = False
     """It and the columns before it stay when the table scrolls sideways, if they leave half of it."""
+    blank: str | None = None
+    """A text that says nothing ("n/a"): where all rows say it, the column is left out."""
+
+
+def telling(columns: Sequence[Column[T]], items: Sequence[T], now: float) -> tuple[Column[T], ...]:
+    """Without those that say nothing of any of these items."""
+    return tuple(c for c in columns if c.blank is None or any(c.cell(item, now).text != c.blank for item in items))
 
 
 def row(columns: Sequence[Column[T]], item: T, now: float) -> tuple[Cell, ...]:

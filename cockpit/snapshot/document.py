@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from cockpit.listing.cells import Cell, row
+from cockpit.listing.cells import Cell, row, telling
 from cockpit.model import clock
 from cockpit.model.printable import printable
 from cockpit.model.tone import Tone
@@ -59,10 +59,11 @@ def _markdown_lines(taken: Sequence[Taken]) -> Iterator[str]:
             yield f"- {_escaped(line)}"
         if pane.items:
             yield ""
-            yield "| " + " | ".join(column.title or " " for column in pane.pane.columns) + " |"
-            yield "|" + "|".join(" ---: " if c.align == "right" else " --- " for c in pane.pane.columns) + "|"
+            columns = telling(pane.pane.columns, pane.items, pane.now)
+            yield "| " + " | ".join(column.title or " " for column in columns) + " |"
+            yield "|" + "|".join(" ---: " if c.align == "right" else " --- " for c in columns) + "|"
         for item in pane.items:
-            yield "| " + " | ".join(_escaped(_text(c)) for c in row(pane.pane.columns, item, pane.now)) + " |"
+            yield "| " + " | ".join(_escaped(_text(c)) for c in row(columns, item, pane.now)) + " |"
 
 
 def _escaped(said: str) -> str:
@@ -116,10 +117,11 @@ def _drawn(taken: Sequence[Taken], *, width: int | None, colour: bool) -> Consol
         if not pane.items:
             continue
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-        for column in pane.pane.columns:
+        columns = telling(pane.pane.columns, pane.items, pane.now)
+        for column in columns:
             table.add_column(Text(column.title), justify=column.align, no_wrap=True, overflow="ignore")
         for item in pane.items:
-            cells = row(pane.pane.columns, item, pane.now)
+            cells = row(columns, item, pane.now)
             table.add_row(*[Text(_text(cell), style=STYLES[cell.tone]) for cell in cells])
         tables.append(table)
     wanted = max([width or 0, MIN_WIDTH, *(_width(table) for table in tables)])

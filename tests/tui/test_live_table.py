@@ -319,6 +319,21 @@ async def test_wide_columns(running: Running) -> None:
         assert "node-000000" in app.lines()[1]
 
 
+async def test_a_column_that_says_nothing_comes_with_the_first_row_that_does(running: Running) -> None:
+    used: Column[Row] = Column(
+        "used", "USED", 5, lambda row, _: Cell("7%" if row.status == "hot" else "n/a"), lambda row: row.key, blank="n/a"
+    )
+    async with running(3) as (app, _):
+        app.listing.columns = (NAME, STATUS, used)
+        app.table.refit()
+        assert app.lines()[0].split() == ["NAME↑", "STATUS"]
+        await app.put(Row("000001", "row-000001", "hot"))
+        assert app.lines()[0].split() == ["NAME↑", "STATUS", "USED"]
+        assert "7%" in app.lines()[2]
+        await app.put(Row("000001", "row-000001"))
+        assert "USED" in app.lines()[0]  # a table that runs does not jump
+
+
 async def test_no_column_to_show(running: Running) -> None:
     async with running(3) as (app, pilot):
         app.listing.columns = (NODE,)

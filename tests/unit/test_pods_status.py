@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from cockpit.listing.cells import row
+from cockpit.listing.cells import row, telling
 from cockpit.model.tone import Tone
 from cockpit.model.units import human_duration
 from cockpit.pods.kinds.columns import age_text
@@ -127,6 +127,13 @@ def test_columns_are_kubectls() -> None:
     wide = [column.title for column in COLUMNS if column.wide]
     assert wide[:4] == ["IP", "NODE", "NOMINATED NODE", "READINESS GATES"]
     assert wide[4:] == ["CPU", "MEM", "%CPU/R", "%CPU/L", "%MEM/R", "%MEM/L"]
+
+
+def test_what_is_used_has_columns_only_where_it_is_known() -> None:
+    unknown = pod({"spec": {"containers": [{"name": "c", "resources": {"limits": {"memory": "1Gi"}}}]}})
+    assert [column.title for column in telling(COLUMNS, [unknown], NOW)][-1] == "READINESS GATES"
+    known = msgspec.structs.replace(unknown, cpu=3, memory=1 << 28)
+    assert [column.title for column in telling(COLUMNS, [unknown, known], NOW)][-3:] == ["CPU", "MEM", "%MEM/L"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from sys import intern
 from typing import Any
 
@@ -230,8 +229,8 @@ COLUMNS: tuple[Column[Any], ...] = (
     AGE,
     words("IMAGE", 30, lambda r: r.image, least=12),
     words("PORTS", 14, lambda r: ",".join(r.ports) or NONE, least=8),
-    replace(CPU, wide=False),
-    replace(MEMORY, wide=False),
+    CPU,
+    MEMORY,
     CPU_OF_REQUEST,
     CPU_OF_LIMIT,
     MEMORY_OF_REQUEST,

@@ -1,4 +1,5 @@
 """Columns of what is used, for whatever has it: pods, containers, nodes. Names and units are k9s'.
+They are left out where nothing is known.
 
 A row has `cpu` in millicores and `memory` in bytes; -1 is not known (no metrics.k8s.io, or not measured yet).
 """
@@ -49,14 +50,14 @@ def share(
         found = percent(used(row), whole(row))
         return -1 if found is None else found
 
-    return Column(title.lower(), title, 6, cell, order, align="right", wide=wide)
+    return Column(title.lower(), title, 6, cell, order, align="right", wide=wide, blank=UNREAD)
 
 
 def _amount(title: str, text: Callable[[int], str], used: Callable[[Any], int]) -> Column[Any]:
     def cell(row: Any, _: float) -> Cell:
         return Cell(text(used(row)), Tone.MUTED if used(row) < 0 else Tone.NORMAL)
 
-    return Column(title.lower(), title, 5, cell, used, align="right", wide=True)
+    return Column(title.lower(), title, 5, cell, used, align="right", blank=UNREAD)
 
 
 CPU: Column[Any] = _amount("CPU", cpu_text, lambda r: r.cpu)

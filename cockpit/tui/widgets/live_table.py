@@ -22,7 +22,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from cockpit.listing.cells import Cell, Column, row
+from cockpit.listing.cells import Cell, Column, row, telling
 from cockpit.listing.listing import Listing
 from cockpit.model.changes import T
 from cockpit.model.printable import printable
@@ -152,6 +152,8 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         self._wide = wide
         self._empty = ""
         self._columns: list[Column[T]] = []
+        self._silent: list[Column[T]] = []
+        """Left out, for they say nothing of any row."""
         self._wishes: list[int] = []
         self._slots: list[Slot] = []
         self._standing = 0
@@ -210,13 +212,15 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
 
     def refit(self) -> None:
         """Fit the widths of the columns anew to a sample of the rows and the visible ones."""
-        self._columns = [column for column in self.listing.columns if self._wide or not column.wide]
+        chosen = [column for column in self.listing.columns if self._wide or not column.wide]
         self._made.clear()
         self._fitted_rows = len(self.listing)
         now = self._clock()
         stride = max(1, len(self.listing) // SAMPLE_ROWS)
         sample = [item for place in range(0, len(self.listing), stride) for item in self.listing.window(place, 1)]
         sample += self.listing.window(self._top, self._body)
+        self._columns = list(telling(chosen, sample, now))
+        self._silent = [column for column in chosen if column not in self._columns]
         self._wishes = natural(self._columns, (row(self._columns, item, now) for item in sample))
         self._lay_out()
         self.sync()
@@ -234,6 +238,9 @@ class LiveTable(ScrollView, Generic[T], can_focus=True):
         """Bring the screen to the listing: refresh the cells that differ from what was painted."""
         rows = len(self.listing)
         if self._fitted_rows < 0 or (rows > 2 * self._fitted_rows and self._fitted_rows < SAMPLE_ROWS):
+            self.refit()
+            return
+        if self._silent and telling(self._silent, self.listing.window(self._top, self._body), self._clock()):
             self.refit()
             return
         if self.size.width - GUTTER - 1 != self._room:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from cockpit.listing.cells import Cell, Column
 from cockpit.model.tone import GLYPHS, Tone
@@ -64,8 +65,9 @@ COLUMNS: tuple[Column[Pod], ...] = (
     Column("node", "NODE", 12, lambda p, _: Cell(p.node or NONE), lambda p: p.node, wide=True, least=8, elide="middle"),
     words("NOMINATED NODE", 14, lambda p: p.nominated or NONE, wide=True, least=8),
     words("READINESS GATES", 15, lambda p: p.gates or NONE, wide=True),
-    CPU,
-    MEMORY,
+    # Wide: half a screen has no room for them beside a readable name.
+    replace(CPU, wide=True),
+    replace(MEMORY, wide=True),
     CPU_OF_REQUEST,
     CPU_OF_LIMIT,
     MEMORY_OF_REQUEST,
