@@ -27,20 +27,26 @@ class Account:
     bytes_out: int = 0
 
 
+@dataclass(slots=True)
+class _Heard:
+    messages: int = 0
+
+
 async def join(streams: Channels, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, account: Account) -> None:
     """Until one side has ended; each waits for the other's room. Raises `model.errors` and ConnectionError."""
+    heard = _Heard()
     up = asyncio.create_task(_up(streams, reader, account), name="forward:up")
-    down = asyncio.create_task(_down(streams, writer, account), name="forward:down")
+    down = asyncio.create_task(_down(streams, writer, account, heard), name="forward:down")
     try:
         await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
-        if up.done():
+        if up.done() and isinstance(up.exception(), ConnectionError):
             up.result()
+        # A pod that takes no more may still say much, and is right to end as it likes.
         seen = -1
-        while not down.done() and seen != account.bytes_out:
-            seen = account.bytes_out
+        while not down.done() and seen != heard.messages:
+            seen = heard.messages
             await asyncio.wait((down,), timeout=HALF_CLOSED_SECONDS)
-        if down.done():
-            down.result()
+        (down if down.done() else up).result()
     finally:
         for task in (up, down):
             task.cancel()
@@ -53,10 +59,11 @@ async def _up(streams: Channels, reader: asyncio.StreamReader, account: Account)
         account.bytes_in += len(data)
 
 
-async def _down(streams: Channels, writer: asyncio.StreamWriter, account: Account) -> None:
+async def _down(streams: Channels, writer: asyncio.StreamWriter, account: Account, heard: _Heard) -> None:
     """Raises errors.Refused with what the error channel says."""
     skip = {DATA: PORT_BYTES, ERROR: PORT_BYTES}
     while (got := await streams.receive()) is not None:
+        heard.messages += 1
         channel, data = got
         data, skip[channel] = data[skip.get(channel, 0) :], max(0, skip.get(channel, 0) - len(data))
         if channel == ERROR and data:

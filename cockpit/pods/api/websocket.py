@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 V4, V5 = "v4.channel.k8s.io", "v5.channel.k8s.io"
 END = 255
-PIECE_BYTES = 32 * 1024
+PIECE_BYTES = 64 * 1024
 ENDED_WELL = (None, 0, 1000, 1001, 1005)
 """RFC 6455, 7.4.1; aiohttp gives 0 for a close without a code, 1006 for an end without a close."""
 PING_SECONDS = 15.0

@@ -198,3 +198,31 @@ async def test_headless_prints_the_addresses_and_ends_with_ctrl_c(sim: Simulator
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def test_a_storm_of_short_connections_leaves_nothing_open(sim: Simulator, tasks: TaskManager) -> None:
+    name = web(sim)
+    async with forwarded(sim, tasks, name, ":80") as (task, (port,)):
+
+        async def short(number: int) -> None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            if number % 3:
+                assert name.encode() in await reader.readuntil(b"port 80\n")
+            if number % 2:
+                writer.transport.abort()
+            writer.close()
+
+        await asyncio.gather(*(short(number) for number in range(40)))
+        sim.remove("shop", name)  # the pod cannot be told that they have ended; its own end closes them
+        await until(lambda: task.record.targets[0].why.startswith("0 open of 40"))
+
+
+async def test_an_answer_that_ends_is_whole_though_the_asker_goes_on(sim: Simulator, tasks: TaskManager) -> None:
+    async with forwarded(sim, tasks, web(sim), ":80") as (_, (port,)):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /bytes/3000000 HTTP/1.1\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"nonsense\r\n\r\n")  # the pod ends the connection over it
+        assert len(await reader.readexactly(3_000_000)) == 3_000_000
+        writer.close()
