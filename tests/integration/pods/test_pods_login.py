@@ -428,3 +428,35 @@ async def test_another_current_context_does_not_turn_a_table_to_another_cluster(
     sim.kubeconfig.write_text(yaml.safe_dump({**config, "current-context": "prod"}))
     async with cluster.connected() as connection:
         assert await connection.body(PODS)
+
+
+@pytest.mark.parametrize("way", ["files", "plugin"])
+async def test_a_client_certificate_that_was_replaced_is_taken_up(sim: Simulator, way: str) -> None:
+    """The server refuses the old one with 401; a running table goes on, on a new session."""
+    certificate, key = await sim.issue_certificate()
+    if way == "files":
+        path = rewritten(sim, {"client-certificate": "crt", "client-key": "key"})
+    else:
+        path = exec_user(
+            sim,
+            "here = os.path.dirname(__file__)\n"
+            "pair = [open(os.path.join(here, name)).read() for name in ('crt', 'key')]\n"
+            + printing("{'clientCertificateData': pair[0], 'clientKeyData': pair[1]}"),
+        )
+
+    def write() -> None:
+        (path.parent / "crt").write_bytes(certificate)
+        (path.parent / "key").write_bytes(key)
+
+    write()
+    before = untouched(path)
+    sim.put({"metadata": {"namespace": "shop", "name": "web"}})
+    async with pane_on(path) as pane:
+        assert await pane.feed.until(lambda: len(pane.feed.items) == 1, SOON), pane.feed.overall
+        certificate, key = await sim.issue_certificate()
+        write()
+        sim.drop_streams()
+        sim.put({"metadata": {"namespace": "shop", "name": "web-2"}})
+        assert await pane.feed.until(lambda: len(pane.feed.items) == 2, SOON), pane.feed.overall
+        assert sim.api.requests["list"] == 0
+    assert untouched(path) == before
