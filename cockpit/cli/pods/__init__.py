@@ -31,4 +31,5 @@ SUBCOMMANDS = {
 def command() -> None:
     """See pods and all else in a cluster, and act on it.
 
-    A pod is NAMESPACE/NAME, with SOURCE: before it where there are several sources."""
+    A pod is NAMESPACE/NAME, with SOURCE: before it where there are several sources.
+    """
