@@ -19,7 +19,7 @@ from cockpit.pods.kinds.container import report as report_container
 from cockpit.pods.kinds.container import tone as tone_of_container
 from cockpit.pods.kinds.registry import KINDS, find
 from cockpit.pods.kinds.secretkey import keys_of
-from cockpit.pods.views.manifest import MASK, masked
+from cockpit.pods.views.manifest import MASK, dumped, masked, parsed
 from cockpit.pods.views.objects import description
 from cockpit.pods.views.secret import value_lines
 
@@ -482,6 +482,23 @@ def test_whatever_an_object_holds_can_be_described(found: dict[str, Any], within
     row_of_it = decoded("configmaps", {})
     lines = list(description(KINDS["configmaps"], row_of_it, masked(found), NOW))
     assert lines[0].endswith("it")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"<html>",
+        b'{"a":"\xff"}',
+        b'{"a":"\\ud800"}',
+        b'{"spec":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"spec":' + b"[" * 900 + b"]" * 900 + b"}",
+    ],
+)
+def test_what_cannot_be_shown_is_malformed(body: bytes) -> None:
+    with pytest.raises(errors.Malformed):
+        dumped(parsed(body, KINDS["configmaps"], decoded("configmaps", {})))
 
 
 def test_containers_in_the_order_in_which_they_start() -> None:

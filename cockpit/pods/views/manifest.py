@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator
 from typing import Any
+
+import msgspec
 
 from cockpit.model import errors
 from cockpit.pods.api.connection import Cluster
@@ -38,19 +39,22 @@ async def yaml_lines(cluster: Cluster, kind: AnyKind, row: Object) -> AsyncItera
 
 
 def dumped(found: object) -> list[str]:
-    """Lines of YAML. Slow for what is large: call it in a thread."""
+    """Lines of YAML. Slow for what is large: call it in a thread. Raises errors.Malformed."""
     import yaml
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text: str = yaml.dump(found, Dumper=dumper, sort_keys=False, allow_unicode=True, width=4096)
+    try:
+        text: str = yaml.dump(found, Dumper=dumper, sort_keys=False, allow_unicode=True, width=4096)
+    except RecursionError as error:
+        raise errors.Malformed("nested too deeply to be shown") from error
     return text.splitlines()
 
 
 def parsed(body: bytes, kind: AnyKind, row: Object) -> dict[str, Any]:
     """An answer of the server, masked. Raises errors.NotFound when another object has the row's name."""
     try:
-        found = json.loads(body)
-    except ValueError as error:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise errors.Malformed(f"not a {kind.kind}: {error}") from error
     if not isinstance(found, dict):
         raise errors.Malformed(f"not a {kind.kind}")

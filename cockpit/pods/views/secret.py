@@ -31,7 +31,9 @@ async def reveal(cluster: Cluster, row: SecretKey, uid: str) -> AsyncIterator[st
     async with cluster.connected() as connection:
         found = await connection.get(object_path("v1", "secrets", row.namespace, row.owner), _Secret)
     if found.metadata.uid != uid:
-        raise errors.NotFound(f"{row.source}: secret {row.namespace}/{row.owner} is gone; another one bears its name now")
+        raise errors.NotFound(
+            f"{row.source}: secret {row.namespace}/{row.owner} is gone; another one bears its name now"
+        )
     held = (found.data or {}).get(row.name)
     if held is None:
         raise errors.NotFound(f"{row.source}: secret {row.namespace}/{row.owner} has no key {row.name} any more")
