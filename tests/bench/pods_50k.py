@@ -79,12 +79,13 @@ async def cockpit(kubeconfig: str, pods: int) -> None:
         await listing.apply(delta)
         print(f"listing: sorted in {(time.perf_counter() - began) * 1000:.0f} ms, {stall.stop()}")
         break
-    accepts = parse("crashloop")
-    assert accepts is not None
-    stall, began = Stall(), time.perf_counter()
-    await listing.arrange(listing.sort, False, lambda pod: accepts(search(pod)))
-    spent = (time.perf_counter() - began) * 1000
-    print(f"filter: {len(listing)} of {listing.total} in {spent:.0f} ms, {stall.stop()}")
+    for text in ("a", "crashloop", "~apisrv", "/web-[0-9]/"):
+        accepts = parse(text)
+        assert accepts is not None
+        stall, began = Stall(), time.perf_counter()
+        await listing.arrange(listing.sort, False, lambda pod, accepts=accepts: accepts(search(pod)))
+        spent = (time.perf_counter() - began) * 1000
+        print(f"filter {text}: {len(listing)} of {listing.total} in {spent:.0f} ms, {stall.stop()}")
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
