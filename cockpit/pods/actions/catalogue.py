@@ -7,6 +7,7 @@ from typing import Any
 
 from cockpit.pods.actions import of_any, of_cronjobs, of_nodes, of_pods, of_workloads
 from cockpit.pods.actions.batch import Means
+from cockpit.pods.actions.command import command_actions
 from cockpit.pods.actions.edit import edit_actions
 from cockpit.pods.actions.exec import container_actions, shell_actions
 from cockpit.pods.actions.forward import forward_actions
@@ -36,7 +37,7 @@ def actions_for(
     means = Means(clusters, reviews or Reviews(clusters))
     own: tuple[Action[Any], ...] = ()
     if kind is PODS:
-        own = (*shell_actions(means), *forward_actions(means), *of_pods.actions(means))
+        own = (*shell_actions(means), *command_actions(means), *forward_actions(means), *of_pods.actions(means))
     elif kind is NODES:
         own = of_nodes.actions(means)
     elif kind is CRONJOBS:

@@ -142,8 +142,8 @@ def shell_actions(means: Means) -> tuple[Action[Pod], ...]:
 
     inside = Input("container", "Container", hint="empty: the one that kubectl takes", required=False)
     return (
-        Action("pods.shell", "Shell", "s", Risk.SAFE, bind, disabled=_cannot, many=False),
-        Action("pods.shell_in", "Shell in", "S", Risk.SAFE, bind, disabled=_cannot, many=False, inputs=(inside,)),
+        Action("pods.shell", "Shell", "s", Risk.SAFE, bind, disabled=without_shell, many=False),
+        Action("pods.shell_in", "Shell in", "S", Risk.SAFE, bind, disabled=without_shell, many=False, inputs=(inside,)),
     )
 
 
@@ -158,7 +158,8 @@ def container_actions(means: Means, pod: Pod) -> tuple[Action[Object], ...]:
     return (Action("containers.shell", "Shell", "s", Risk.SAFE, bind, many=False),)
 
 
-def _cannot(pods: Sequence[Pod]) -> str | None:
+def without_shell(pods: Sequence[Pod]) -> str | None:
+    """Why no command can be run in them."""
     return next((f"{pod.path} has ended" for pod in pods if pod.phase in ("Succeeded", "Failed")), None)
 
 

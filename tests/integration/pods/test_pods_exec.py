@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from cockpit.config.settings import PodsSource
+from cockpit.config.settings import PodsSource, Settings
 from cockpit.demo.kubernetes import exec as serving
 from cockpit.demo.kubernetes.faults import Fault
 from cockpit.demo.kubernetes.simulator import Simulator, simulator
@@ -24,6 +24,9 @@ from cockpit.demo.kubernetes.websockets import V4
 from cockpit.model import errors
 from cockpit.pods.actions.remote import executed
 from cockpit.pods.api.connection import Cluster
+from cockpit.session.pods import build
+from cockpit.tasks.action import State
+from cockpit.tasks.manager import TaskManager
 from cockpit.tasks.terminal import Terminal
 
 PATIENCE = 30.0
@@ -268,3 +271,37 @@ async def test_the_terminal_is_restored(cockpit: Cockpit, screen: Screen, sim: S
         async with asyncio.timeout(PATIENCE):
             assert await process.wait() == {"cut": 1, "SIGTERM": 130, "~.": 0}[how]
     assert screen.restored
+
+
+async def test_a_command_in_marked_pods_has_an_outcome_each(sim: Simulator, tmp_path: Path) -> None:
+    for name in ("web-1", "web-2"):
+        sim.put(
+            {
+                "metadata": {"namespace": "shop", "name": name},
+                "spec": {"containers": [{"name": "app", "image": "x"}]},
+                "status": {"phase": "Running"},
+            }
+        )
+    pane = build(Settings(pods=[PodsSource(name="demo", kubeconfig=str(sim.kubeconfig))]))
+    running = asyncio.create_task(pane.feed.run())
+    try:
+        assert await pane.feed.until(lambda: len(pane.feed.items) == 3, PATIENCE)
+        pods = sorted(pane.feed.items.values(), key=lambda pod: pod.name)
+        action = next(each for each in pane.actions if each.id == "pods.exec")
+        job = action.bind(pods, {"command": "seq 2000; case $HOSTNAME in web-1) exit 3;; esac"})
+        sim.remove("shop", "web-2")
+        async with TaskManager.open(tmp_path / "tasks") as tasks:
+            task = tasks.submit(job)
+            async with asyncio.timeout(PATIENCE):
+                record = await task.done()
+            assert [(each.name, each.state) for each in record.targets] == [
+                ("shop/web-0", State.SUCCEEDED),
+                ("shop/web-1", State.FAILED),
+                ("shop/web-2", State.FAILED),
+            ]
+            assert "ended with 3" in record.targets[1].why and "not found" in record.targets[2].why
+            assert [line for _, line in task.output.lines("shop/web-0")][-1] == b"2000"
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
