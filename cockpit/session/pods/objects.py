@@ -37,6 +37,7 @@ from cockpit.pods.views.secret import key_views
 from cockpit.pods.watch.adapter import EVERYTHING, ObjectsAdapter
 from cockpit.pods.watch.containers import ContainersAdapter
 from cockpit.pods.watch.keys import SecretKeysAdapter
+from cockpit.pods.watch.owner import kind_of_owner
 from cockpit.pods.watch.selection import Selection
 from cockpit.pods.watch.single import SingleAdapter
 from cockpit.pods.watch.usage import MeasuredAdapter
@@ -181,7 +182,9 @@ def drills(clusters: Mapping[str, Cluster], kind: AnyKind) -> tuple[Drill[Any], 
         case _:
             pass
     if of not in _NEVER_OWNED:
-        found.append(Drill(f"{of}.owner", "Owner", UP, lambda row: _owner(clusters, row), disabled=_owned_by_none))
+        found.append(
+            Drill(f"{of}.owner", "Owner", UP, lambda row: _owner(clusters, kind, row), disabled=_owned_by_none)
+        )
     return tuple(found)
 
 
@@ -237,19 +240,15 @@ def _jobs(clusters: Mapping[str, Cluster], cronjob: CronJob) -> Pane[Any]:
     )
 
 
-def _owner(clusters: Mapping[str, Cluster], row: Object) -> Pane[Any]:
+def _owner(clusters: Mapping[str, Cluster], kind: AnyKind, row: Object) -> Pane[Any]:
     """Of a kind that is not known here the server is asked for its name, and the metadata is shown."""
-    known = find(row.owner_kind)
 
-    async def kind(connection: Connection) -> AnyKind:
-        if known is not None:
-            return known
-        found = await DISCOVERY.find(connection, row.owner_kind)
-        return anything(found.kind, found.resource, found.group_version, namespaced=found.namespaced)
+    async def owners(connection: Connection) -> AnyKind:
+        return await kind_of_owner(connection, DISCOVERY, kind, row)
 
     what = f"{row.owner_kind} {row.owner}, the owner of {row.path},"
-    single = SingleAdapter(clusters[row.source], row.namespace, row.owner, what, kind)
-    shown = known or anything(row.owner_kind, row.owner_kind.lower(), "", namespaced=True)
+    single = SingleAdapter(clusters[row.source], row.namespace, row.owner, what, owners)
+    shown = find(row.owner_kind) or anything(row.owner_kind, row.owner_kind.lower(), "", namespaced=True)
     return objects_pane(_here(clusters, row), shown, title=row.owner_kind, adapters=[single])
 
 

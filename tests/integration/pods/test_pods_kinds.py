@@ -197,8 +197,12 @@ async def test_containers_of_a_pod_follow_it_and_say_when_it_is_gone(
 
 
 async def test_an_owner_that_cannot_be_read_says_why(sim: Simulator, clusters: dict[str, Cluster]) -> None:
-    for kind, said in (("ReplicaSet", "ReplicaSet gone-1"), ("Rollout", "no resource 'Rollout'")):
-        owner = {"kind": kind, "name": "gone-1", "uid": "o", "apiVersion": "x/v1", "controller": True}
+    for kind, version, said in (
+        ("ReplicaSet", "apps/v1", "ReplicaSet gone-1"),
+        ("Rollout", "argoproj.io/v1alpha1", "no resource 'Rollout.argoproj.io'"),
+        ("Job", "batch.volcano.sh/v1alpha1", "no resource 'Job.batch.volcano.sh'"),
+    ):
+        owner = {"kind": kind, "name": "gone-1", "uid": "o", "apiVersion": version, "controller": True}
         sim.put({"metadata": {"namespace": "shop", "name": "orphan", "uid": kind, "ownerReferences": [owner]}})
         async with running(objects_pane(clusters, KINDS["pods"])) as pane:
             pod = await first(pane, lambda p, kind=kind: p.owner_kind == kind and p.name == "orphan")
@@ -299,3 +303,15 @@ async def test_a_pod_that_changes_keeps_what_was_measured(sim: Simulator, cluste
         sim.put({**body, "status": {**body["status"], "reason": "Odd"}})
         await soon(pane, lambda: pane.feed.items[pod.key].status == "Odd" or pod.key not in pane.feed.items)
         assert pane.feed.items[pod.key].cpu >= 0
+
+
+async def test_an_owner_of_a_kind_that_only_the_server_knows(sim: Simulator, clusters: dict[str, Cluster]) -> None:
+    certificate = next(iter(sim.store.all("certificates"))).load()
+    space, name = certificate["metadata"]["namespace"], certificate["metadata"]["name"]
+    owner = {"kind": "Certificate", "name": name, "uid": "c", "apiVersion": "cert-manager.io/v1", "controller": True}
+    sim.put({"metadata": {"namespace": space, "name": "solver", "ownerReferences": [owner]}})
+    async with running(objects_pane(clusters, KINDS["pods"])) as pane:
+        pod = await first(pane, lambda p: p.name == "solver")
+        async with running(drill(pane, "pods.owner").open(pod)) as owners:
+            found = await first(owners, lambda _: True)
+            assert (found.path, found.uid) == (f"{space}/{name}", certificate["metadata"]["uid"])
