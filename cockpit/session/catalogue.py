@@ -140,6 +140,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("logs.follow", "s", "Follow or stay", "Stay at the end, or here", "logs", shown=False),
     Command("logs.mark", "m", "Mark", "A line with the time, after the newest", "logs", shown=False),
     Command("logs.clear", "C", "Clear", "Forget all that is above", "logs", shown=False),
+    Command("logs.help", "?,f1", "Help", "The keys of this screen", "logs", shown=False),
     Command("logs.save", "S", "Save", "Write all that is kept to a file", "logs", shown=False),
     Command("output.other", "tab", "Other stream", "Between stdout and stderr", "output", shown=False),
 )

@@ -183,7 +183,7 @@ class LogsScreen(CellScreen[None]):
         words = [("esc", "back"), ("/", "search"), ("n N", "next, previous")]
         words += [(shown(f"logs.{name}"), word) for name, word in (("filter", "filter"), ("stamps", "times"))]
         words += [("w", "wrap"), (f"{shown('logs.since_0')}-{shown('logs.since_8')}", "since"), ("G", "follow")]
-        words += [(shown(f"logs.{name}"), name) for name in ("previous", "mark", "clear", "save")]
+        words += [(shown(f"logs.{name}"), name) for name in ("help", "previous", "mark", "clear", "save")]
         self._hints.say([Piece(" "), *(p for k, w in words for p in (Piece(k, "key"), Piece(f" {w}  ", "muted")))])
 
     @on(SpanLines.StatusChanged)
@@ -299,6 +299,19 @@ class LogsScreen(CellScreen[None]):
         path = await self.app.push_screen_wait(SaveScreen("Save the log", about, place, write))
         if path is not None:
             self.app.notify(f"{written:,} lines written to {path}")
+
+    def action_help(self) -> None:
+        from cockpit.tui.keymap import shown
+        from cockpit.tui.screens.help import HelpLine, HelpScreen
+
+        keymap = self.cockpit.keymap
+
+        def lines(place: str) -> list[HelpLine]:
+            every = [command for command in keymap.commands() if command.place == place and keymap.keys(command.id)]
+            return [HelpLine(" ".join(map(shown, keymap.keys(c.id))), c.title, c.tooltip) for c in every]
+
+        groups = [("Logs", lines("logs")), ("Lines", lines("lines"))]
+        self.app.push_screen(HelpScreen("Keys of logs", groups, "[keys] in the configuration changes them"))
 
     # -- the search --------------------------------------------------------------------------------
 

@@ -164,6 +164,9 @@ async def test_another_time_span_and_previous_begin_anew(logs: Callable[..., Any
     sim.log("lab", "web", "c", "first")
     async with logs("web") as (app, _screen):
         await app.shows("first", "tail")
+        await app.press("question_mark")
+        await app.shows("Keys of logs", "More around")
+        await app.press("escape")
         await app.press("3")
         await app.shows("since 5m", "first")
         await app.press("p")
