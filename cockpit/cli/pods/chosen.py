@@ -129,7 +129,7 @@ async def _named(cluster: Cluster, kind: AnyKind, text: str, namespace: str) -> 
     within, slash, name = text.rpartition("/")
     if slash and (not within or "/" in within or not kind.namespaced):
         raise errors.Refused(f"{text!r}: write NAMESPACE/NAME" if kind.namespaced else f"{text!r}: write its NAME")
-    namespace = within or namespace
+    namespace = (within or namespace) if kind.namespaced else ""
     if namespace or not kind.namespaced:
         return await _read(cluster, kind, namespace, name)
     found = await listed(cluster, kind, Where(), f"metadata.name={name}")

@@ -136,7 +136,7 @@ async def test_the_wrong_cluster_is_not_guessed(sim: Simulator, tmp_path: Path) 
 
 
 async def test_a_drain_is_previewed_and_done(sim: Simulator, cockpit: Cockpit) -> None:
-    code, out, _ = await cockpit("pods", "drain", "worker-1", "--dry-run")
+    code, out, _ = await cockpit("pods", "drain", "worker-1", "-n", "shop", "--dry-run")
     assert (code, "worker-1: evicts platform/postgres-0" in out) == (0, True)
     assert "worker-1: leaves kube-system/kube-proxy-" in out
     assert not sim.api.requests["patch"]
