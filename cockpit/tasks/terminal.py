@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import termios
+import threading
 import tty
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -58,9 +60,10 @@ class Tty:
             yield
         finally:
             with contextlib.suppress(OSError):
-                os.write(self.output, RESET)
+                if select.select((), (self.output,), (), 0)[1]:  # one that has stopped reading would hold us up
+                    os.write(self.output, RESET)
             with contextlib.suppress(termios.error):
-                termios.tcsetattr(self.input, termios.TCSADRAIN, before)
+                termios.tcsetattr(self.input, termios.TCSANOW, before)
 
 
 Lend: TypeAlias = Callable[[], AbstractAsyncContextManager[Tty]]
@@ -130,7 +133,7 @@ async def _type(terminal: Tty, write: Callable[[bytes], Awaitable[None]]) -> Non
     while not leave and (data := await typed(terminal.input)):
         sent, said, leave = escapes.take(data)
         if said:
-            await asyncio.to_thread(write_all, terminal.output, said)
+            await written(terminal.output, said)
         if sent:
             await write(sent)
 
@@ -138,7 +141,7 @@ async def _type(terminal: Tty, write: Callable[[bytes], Awaitable[None]]) -> Non
 async def _show(terminal: Tty, read: Callable[[], Awaitable[bytes | None]]) -> None:
     """A terminal that stops reading makes the other side wait, and nothing else."""
     while (data := await read()) is not None:
-        await asyncio.to_thread(write_all, terminal.output, data)
+        await written(terminal.output, data)
 
 
 async def typed(fd: int, most: int = READ_BYTES) -> bytes:
@@ -156,6 +159,35 @@ async def typed(fd: int, most: int = READ_BYTES) -> bytes:
         return b""
     finally:
         loop.remove_reader(fd)
+
+
+async def written(fd: int, data: bytes) -> None:
+    """In a thread that nobody waits for at the end: a terminal that has stopped reading must not hold up our leaving.
+
+    Raises OSError.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def tell(error: OSError | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def write() -> None:
+        error: OSError | None = None
+        try:
+            write_all(fd, data)
+        except OSError as caught:
+            error = caught
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
+            loop.call_soon_threadsafe(tell, error)
+
+    threading.Thread(target=write, name="terminal", daemon=True).start()
+    await done
 
 
 def write_all(fd: int, data: bytes) -> None:

@@ -17,7 +17,7 @@ from cockpit.pods.api.connection import Cluster, Conflict, Connection
 from cockpit.pods.kinds.kind import AnyKind
 from cockpit.pods.kinds.object import Object
 from cockpit.tasks.action import Action, Job, Progress, Risk, State, Target
-from cockpit.tasks.terminal import Lend, Tty, typed, write_all
+from cockpit.tasks.terminal import Lend, Tty, typed, written
 
 LANE = "shell"
 HEAD = "# Edit the object; the lines with # above it are left out. An empty or unchanged file sends nothing."
@@ -183,7 +183,7 @@ async def _agreed(terminal: Tty, lines: Sequence[str]) -> bool:
     """Shown on the lent terminal, as it is cooked there; True: edit again."""
     text = "\n".join(printable(line) for line in lines)
     while True:
-        await asyncio.to_thread(write_all, terminal.output, text.encode())
+        await written(terminal.output, text.encode())
         answer = await typed(terminal.input)
         if not answer or answer.strip().lower() in (b"l", b"leave"):
             return False

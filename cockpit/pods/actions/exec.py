@@ -18,7 +18,7 @@ from cockpit.pods.api.wire import Container, Wire
 from cockpit.pods.kinds.object import Object
 from cockpit.pods.kinds.pod.row import Pod
 from cockpit.tasks.action import Action, Input, Job, Progress, Risk, State, Target
-from cockpit.tasks.terminal import Lend, join, typed, write_all
+from cockpit.tasks.terminal import Lend, join, typed, written
 
 LANE = "shell"
 SHELL = ("sh", "-c", "command -v bash >/dev/null 2>&1 && exec bash || exec sh")
@@ -81,7 +81,7 @@ def shell_job(
             ):
                 if not argv:
                     others = [other for other in names if other != inside]
-                    await asyncio.to_thread(write_all, terminal.output, _greeting(pod.name, inside, others))
+                    await written(terminal.output, _greeting(pod.name, inside, others))
                 left = await join(terminal, read=_bytes(remote), write=remote.write, resize=remote.resize)
         if left:
             progress.say("left by ~.")
@@ -118,7 +118,7 @@ def command_job(
                 feeding = asyncio.create_task(_feed(remote, stdin, complain), name="exec:stdin")
                 try:
                     while (chunk := await remote.read()) is not None:
-                        await asyncio.to_thread(write_all, 2 if chunk.stderr else 1, chunk.data)
+                        await written(2 if chunk.stderr else 1, chunk.data)
                 except BrokenPipeError:
                     raise errors.Refused("nobody reads the output any more; the command was left") from None
                 finally:

@@ -256,6 +256,19 @@ async def test_a_shell_follows_the_size_and_ends_as_it_did(cockpit: Cockpit, scr
     assert screen.restored
 
 
+async def test_a_terminal_that_stops_reading_holds_up_nothing(cockpit: Cockpit, screen: Screen) -> None:
+    async with cockpit.begun(
+        "exec", "-it", "shop/web-0", "--", "sh", "-c", "echo b; exec yes", **on(screen)
+    ) as process:
+        await screen.shows(b"y\r\ny")
+        asyncio.get_running_loop().remove_reader(screen.master)
+        await asyncio.sleep(0.3)
+        process.terminate()
+        async with asyncio.timeout(PATIENCE):
+            assert await process.wait() == 130
+    assert screen.restored
+
+
 @pytest.mark.parametrize("how", ["cut", "SIGTERM", "~."])
 async def test_the_terminal_is_restored(cockpit: Cockpit, screen: Screen, sim: Simulator, how: str) -> None:
     async with cockpit.begun("exec", "-it", "shop/web-0", **on(screen)) as process:
