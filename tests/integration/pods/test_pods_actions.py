@@ -281,7 +281,7 @@ async def test_a_pod_that_is_gone_is_not_found(bare_sim: Simulator) -> None:
         (pod,) = pane.feed.items.values()
         bare_sim.remove("lab", "web")
         put(bare_sim, "web")
-        with pytest.raises(errors.NotFound, match="another one has its name"):
+        with pytest.raises(errors.NotFound, match="another one bears its name"):
             await lines(pane, "pods.describe", pod)
 
 
