@@ -97,6 +97,18 @@ async def test_rows_are_what_kubectl_prints(
     sim: Simulator, clusters: dict[str, Cluster], need: Callable[[str, str], str], resource: str, wide: bool
 ) -> None:
     kind = KINDS[resource]
+    gates = [{"conditionType": "a.example/ready"}, {"conditionType": "b.example/ready"}]
+    sim.put(
+        {
+            "metadata": {"namespace": "shop", "name": "gated"},
+            "spec": {"containers": [{"name": "c"}], "readinessGates": gates},
+            "status": {
+                "phase": "Pending",
+                "nominatedNodeName": "worker-1",
+                "conditions": [{"type": "a.example/ready", "status": "True"}],
+            },
+        }
+    )
     async with running(objects_pane(clusters, kind)) as pane:
         await soon(pane, lambda: is_live(pane) and bool(pane.feed.items))
         for _ in range(5):  # the cluster lives: what changed between two looks is looked at again
