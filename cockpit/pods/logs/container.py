@@ -8,7 +8,6 @@ between, and then the request shows the new instance and the end of the old one 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from itertools import accumulate
@@ -21,6 +20,7 @@ from cockpit.pods.api.connection import Connection
 from cockpit.pods.api.wire import ContainerStatus, PodObject
 from cockpit.pods.kinds.pod.status import NO_SPEC, NO_STATUS
 from cockpit.pods.logs import stamp
+from cockpit.pods.logs.again import PASSING, pause
 from cockpit.pods.logs.interleave import Interleave
 from cockpit.pods.logs.request import log_path, past_query
 from cockpit.pods.logs.seen import Seen
@@ -145,10 +145,10 @@ class ContainerLog:
             try:
                 await self._read(previous=previous, follow=False)
                 return
-            except (errors.Unreachable, errors.RateLimited, errors.Malformed) as error:
+            except PASSING as error:
                 if attempt == ATTEMPTS:
                     raise
-                await asyncio.sleep(_pause(error, attempt))
+                await asyncio.sleep(pause(error, attempt, BACK_OFF_SECONDS))
 
     # -- following ---------------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class ContainerLog:
             if failure is not None and not (self._opened and attempt == 0):
                 self._tell(failure)
             if attempt:
-                await self._pod.changed(_pause(failure, attempt))
+                await self._pod.changed(pause(failure, attempt, BACK_OFF_SECONDS))
 
     def _tell(self, failure: errors.SourceError) -> None:
         """Once for each reason: it is said again when it has been well in between."""
@@ -230,7 +230,7 @@ class ContainerLog:
                 attempt += 1
                 if attempt > 1:
                     self._tell(error)
-                await asyncio.sleep(_pause(error, attempt))
+                await asyncio.sleep(pause(error, attempt, BACK_OFF_SECONDS))
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -301,10 +301,3 @@ class ContainerLog:
         """Timestamps that do not go back; a line without one has that of the line before."""
         times = (0 if (stamped := stamp.split(line)) is None else stamped[0] for line in lines)
         return list(accumulate(times, max, initial=self._last_key))[1:]
-
-
-def _pause(error: errors.SourceError | None, attempt: int) -> float:
-    if isinstance(error, errors.RateLimited):
-        return error.retry_after_seconds
-    first, most = BACK_OFF_SECONDS
-    return random.uniform(0.5, 1.0) * min(most, first * 2.0 ** (attempt - 1))

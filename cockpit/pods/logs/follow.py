@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import AsyncExitStack, aclosing
-from typing import TYPE_CHECKING, cast
-
-from msgspec.structs import replace
+from contextlib import AsyncExitStack
 
 from cockpit.model import errors
-from cockpit.model.changes import Remove, Reset, Upsert
 from cockpit.pods.api.connection import Cluster, Connection
-from cockpit.pods.kinds.pod.kind import PODS
-from cockpit.pods.kinds.pod.row import Pod
+from cockpit.pods.logs.again import insist
 from cockpit.pods.logs.interleave import Interleave, Take
 from cockpit.pods.logs.pod import PodLog
+from cockpit.pods.logs.selected import SelectedLogs
 from cockpit.pods.logs.selector import selector
-from cockpit.pods.logs.source import MOST_STREAMS, Everything, LogQuery, OnePod, Selected, Target, Workload
+from cockpit.pods.logs.source import MOST_STREAMS, LogQuery, OnePod, Selected, Target, Workload
 from cockpit.pods.logs.stream import EVERY, State, Stream
-from cockpit.pods.watch.adapter import ObjectsAdapter
-from cockpit.pods.watch.selection import Selection
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from cockpit.model.changes import Change
 
 LOOKS = 10
 """Pods that are looked at at the same time before their logs are opened."""
-AGAIN_SECONDS = (1.0, 30.0)
 
 
 class Follower:
@@ -101,71 +88,19 @@ class Follower:
                     await PodLog(connection, target, self.query, self, self._out).run()
                 else:
                     if isinstance(target, Workload):
-                        labels = await selector(connection, target.path, target.title)
-                        target = Selected(target.source, target.namespace, labels, target.title)
-                    await self._selected(cluster, connection, target)
+                        target = await self._resolved(connection, target)
+                    await SelectedLogs(cluster, connection, target, self.query, self, self._out, self._fail).run()
         except errors.SourceError as error:
             self._fail(target.title, error)
+
+    async def _resolved(self, connection: Connection, target: Workload) -> Selected:
+        labels = await insist(
+            lambda: selector(connection, target.path, target.title),
+            lambda text: self._out.say(EVERY, f"{target.title}: {text}"),
+            follow=self.query.follow,
+        )
+        return Selected(target.source, target.namespace, labels, target.title)
 
     def _fail(self, title: str, error: errors.SourceError) -> None:
         self.failures.append(str(error))
         self._out.say(EVERY, f"{title}: {error}")
-
-    # -- a selector's pods -------------------------------------------------------------------------
-
-    async def _selected(self, cluster: Cluster, connection: Connection, target: Selected) -> None:
-        pods: dict[str, PodLog] = {}
-        later = replace(self.query, past=Everything())
-        adapter = ObjectsAdapter(
-            cluster, PODS, Selection((target.namespace,) if target.namespace else (), target.labels)
-        )
-        told, attempt, known = "", 0, False
-        async with asyncio.TaskGroup() as group:
-
-            def join(rows: tuple[Pod, ...]) -> None:
-                for row in rows:
-                    if (log := pods.get(row.key)) is not None:
-                        log.poke()
-                        continue
-                    pod = OnePod(target.source, row.namespace, row.name)
-                    query = later if known else self.query
-                    log = pods[row.key] = PodLog(connection, pod, query, self, self._out, uid=row.uid)
-                    if known:
-                        self._out.say(EVERY, f"pod {pod.title} joins")
-                    group.create_task(self._one(log, pod), name=f"log:{pod.title}")
-
-            while True:
-                try:
-                    async with aclosing(cast("AsyncGenerator[Change[Pod], None]", adapter.watch())) as changes:
-                        async for change in changes:
-                            attempt, told = 0, ""
-                            match change:
-                                case Reset(items=items):
-                                    if not items and not known:
-                                        self._out.say(EVERY, f"{target.title} has no pods")
-                                    join(items)
-                                    for key in pods.keys() - {row.key for row in items}:
-                                        pods.pop(key).poke()
-                                    known = True
-                                case Upsert(items=items):
-                                    join(items)
-                                case Remove(keys=keys):
-                                    for key in keys:
-                                        if (log := pods.pop(key, None)) is not None:
-                                            log.poke()
-                            if known and not self.query.follow:
-                                return None
-                except errors.SourceError as error:
-                    if not self.query.follow:
-                        return self._fail(target.title, error)
-                    if str(error) != told:
-                        told = str(error)
-                        self._out.say(EVERY, f"the pods of {target.title} are not watched: {error}")
-                attempt += 1
-                await asyncio.sleep(random.uniform(0.5, 1) * min(AGAIN_SECONDS[1], AGAIN_SECONDS[0] * 2**attempt))
-
-    async def _one(self, log: PodLog, pod: OnePod) -> None:
-        try:
-            await log.run()
-        except errors.SourceError as error:
-            self._fail(pod.title, error)

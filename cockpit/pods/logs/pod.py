@@ -14,6 +14,7 @@ from cockpit.pods.api.connection import Connection
 from cockpit.pods.api.paths import pod_path
 from cockpit.pods.api.wire import PodObject, PodSpec
 from cockpit.pods.kinds.pod.status import NO_SPEC, NO_STATUS
+from cockpit.pods.logs.again import insist
 from cockpit.pods.logs.container import ContainerLog, Gone, instance
 from cockpit.pods.logs.interleave import Interleave
 from cockpit.pods.logs.source import LogQuery, OnePod
@@ -90,8 +91,7 @@ class PodLog:
     async def run(self) -> None:
         """Raises errors.NotFound when there is no such pod or container, and Denied where it may not be read."""
         try:
-            async with self._streams.looks:
-                found = await self.look()
+            found = await insist(self._first_look, self._waits, follow=self._query.follow)
         except Gone as error:
             raise errors.NotFound(str(error)) from error
         while True:
@@ -106,6 +106,14 @@ class PodLog:
                 return
             self._out.say(EVERY, f"pod {self.pod.title} was replaced; this is the new one")
             self._gone, found = False, again
+
+    async def _first_look(self) -> PodObject:
+        """Not of many pods at once."""
+        async with self._streams.looks:
+            return await self.look()
+
+    def _waits(self, why: str) -> None:
+        self._out.say(EVERY, f"pod {self.pod.title}: {why}")
 
     async def _next(self) -> PodObject | None:
         """The pod that took its name."""

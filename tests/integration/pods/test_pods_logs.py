@@ -22,7 +22,7 @@ from aiohttp import web
 from cockpit.config.settings import PodsSource
 from cockpit.demo.kubernetes.simulator import Simulator, simulator
 from cockpit.pods.api.connection import Cluster
-from cockpit.pods.logs import container, stamp
+from cockpit.pods.logs import again, container, stamp
 from cockpit.pods.logs.follow import Follower
 from cockpit.pods.logs.kept import Kept
 from cockpit.pods.logs.lines import Shown, Writer
@@ -76,6 +76,8 @@ class LogServer:
         self.cuts: list[int] = []
         """After so many bytes of a log the connection is reset; negative: it is ended as if all were well."""
         self.answers: list[int] = []
+        self.looks: list[int] = []
+        """Statuses with which the next looks at pods are answered."""
         self.silent = 0
         """So many log requests are answered with a head and nothing."""
         self.requests: list[dict[str, str]] = []
@@ -90,6 +92,8 @@ class LogServer:
         name, _, sub = request.path.partition("/pods/")[2].partition("/")
         if name not in self.pods:
             return web.json_response({"kind": "Status", "code": 404, "message": f'pods "{name}" not found'}, status=404)
+        if sub != "log" and self.looks:
+            return web.json_response({"kind": "Status", "code": 0}, status=self.looks.pop(0))
         return await self._log(request, name) if sub == "log" else web.json_response(self._pod(name))
 
     def _pod(self, name: str) -> dict[str, Any]:
@@ -219,6 +223,7 @@ async def reading(clusters: dict[str, Cluster], *pods: str, **options: Any) -> A
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container, "BACK_OFF_SECONDS", (0.02, 0.1))
+    monkeypatch.setattr(again, "AGAIN_SECONDS", (0.02, 0.1))
 
 
 # -- nothing lost, nothing twice -----------------------------------------------------------------------
@@ -250,10 +255,12 @@ async def test_errors_in_between_are_said_once_and_lose_nothing(
 ) -> None:
     (one,) = server.add("web")
     said = [one.say(b"before %d" % n) for n in range(10)]
+    server.looks = [500, 503, 500]
     server.cuts = [150]
     server.answers = [200, 410, 502, 404, 429, 500, 403]
     async with reading(clusters) as reader:
         await reader.until(lambda: not server.answers and len(reader.texts) == 10)
+        assert not server.looks
         said.append(one.say(b"after"))
         await reader.until(lambda: reader.texts == said)
         assert reader.notices.count("502") == 1
