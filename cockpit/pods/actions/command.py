@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from cockpit.model import errors
+from cockpit.pods.actions.allowed import allowed
 from cockpit.pods.actions.batch import Means, named
 from cockpit.pods.actions.exec import chosen_container, without_shell
 from cockpit.pods.actions.remote import Ended, executed
 from cockpit.pods.api.connection import Connection
+from cockpit.pods.kinds.pod.kind import PODS
 from cockpit.pods.kinds.pod.row import Pod
 from cockpit.tasks.action import Action, CancelUnconfirmed, Input, Job, Progress, Risk, State, Target
 
@@ -22,12 +24,13 @@ COMMAND_SECONDS = 60.0
 
 def command_actions(means: Means) -> tuple[Action[Pod], ...]:
     """Of the pods' panes."""
+    disabled = allowed(means, "create", PODS, "exec", first=without_shell)
     line = Input("command", "Command", hint="a line for sh, in the container that kubectl takes")
 
     def bind(pods: Sequence[Pod], values: Mapping[str, str]) -> Job:
         return commands_job(means, pods, values["command"])
 
-    return (Action("pods.exec", "Run command", "x", Risk.DISRUPTIVE, bind, disabled=without_shell, inputs=(line,)),)
+    return (Action("pods.exec", "Run command", "x", Risk.DISRUPTIVE, bind, disabled=disabled, inputs=(line,)),)
 
 
 def commands_job(means: Means, pods: Sequence[Pod], line: str) -> Job:

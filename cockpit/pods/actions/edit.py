@@ -12,8 +12,10 @@ import msgspec
 from cockpit.model import errors
 from cockpit.model.printable import printable
 from cockpit.pods.actions import editor, merge
+from cockpit.pods.actions.allowed import allowed
 from cockpit.pods.actions.batch import Means
-from cockpit.pods.api.connection import Cluster, Conflict, Connection
+from cockpit.pods.api.connection import Cluster, Connection
+from cockpit.pods.api.refusals import Conflict
 from cockpit.pods.kinds.kind import AnyKind
 from cockpit.pods.kinds.object import Object
 from cockpit.tasks.action import Action, Job, Progress, Risk, State, Target
@@ -164,7 +166,11 @@ def edit_actions(means: Means, kind: AnyKind) -> tuple[Action[Any], ...]:
         (row,) = rows
         return edit_job(means.clusters[row.source], kind, row, means.target(row))
 
-    return (Action(f"{kind.resource}.edit", "Edit", "E", Risk.SAFE, bind, many=False),)
+    return (
+        Action(
+            f"{kind.resource}.edit", "Edit", "E", Risk.SAFE, bind, disabled=allowed(means, "update", kind), many=False
+        ),
+    )
 
 
 def _kept(file: editor.File) -> str:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import msgspec
 
 from cockpit.model import errors
 from cockpit.model.printable import printable
+from cockpit.pods.actions.allowed import allowed
 from cockpit.pods.actions.batch import Means
 from cockpit.pods.actions.remote import Ended, Remote, executed
 from cockpit.pods.api.connection import Cluster, Connection
 from cockpit.pods.api.paths import pod_path
 from cockpit.pods.api.wire import Container, Wire
 from cockpit.pods.kinds.object import Object
+from cockpit.pods.kinds.pod.kind import PODS
 from cockpit.pods.kinds.pod.row import Pod
 from cockpit.tasks.action import Action, Input, Job, Progress, Risk, State, Target
 from cockpit.tasks.terminal import Lend, join, typed, written
@@ -140,10 +143,11 @@ def shell_actions(means: Means) -> tuple[Action[Pod], ...]:
         container = values.get("container", "").strip()
         return shell_job(means.clusters[pod.source], means.target(pod), pod.namespace, pod.name, container=container)
 
+    disabled = allowed(means, "create", PODS, "exec", first=without_shell)
     inside = Input("container", "Container", hint="empty: the one that kubectl takes", required=False)
     return (
-        Action("pods.shell", "Shell", "s", Risk.SAFE, bind, disabled=without_shell, many=False),
-        Action("pods.shell_in", "Shell in", "S", Risk.SAFE, bind, disabled=without_shell, many=False, inputs=(inside,)),
+        Action("pods.shell", "Shell", "s", Risk.SAFE, bind, disabled=disabled, many=False),
+        Action("pods.shell_in", "Shell in", "S", Risk.SAFE, bind, disabled=disabled, many=False, inputs=(inside,)),
     )
 
 
@@ -155,10 +159,11 @@ def container_actions(means: Means, pod: Pod) -> tuple[Action[Object], ...]:
         cluster = means.clusters[pod.source]
         return shell_job(cluster, means.target(pod), pod.namespace, pod.name, container=row.name)
 
-    return (Action("containers.shell", "Shell", "s", Risk.SAFE, bind, many=False),)
+    disabled = allowed(means, "create", PODS, "exec")
+    return (Action("containers.shell", "Shell", "s", Risk.SAFE, bind, disabled=disabled, many=False),)
 
 
-def without_shell(pods: Sequence[Pod]) -> str | None:
+def without_shell(pods: Sequence[Any]) -> str | None:
     """Why no command can be run in them."""
     return next((f"{pod.path} has ended" for pod in pods if pod.phase in ("Succeeded", "Failed")), None)
 

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from cockpit.model import errors
 from cockpit.model.units import human_bytes
 from cockpit.pods.actions import replacement
+from cockpit.pods.actions.allowed import allowed
 from cockpit.pods.actions.batch import Means
 from cockpit.pods.actions.tunnel import Account, join
 from cockpit.pods.api.connection import Cluster, Connection
 from cockpit.pods.api.paths import pod_path
 from cockpit.pods.api.websocket import V4, Channels, channels
+from cockpit.pods.kinds.pod.kind import PODS
 from cockpit.pods.kinds.pod.row import Pod
 from cockpit.tasks.action import Action, Input, Job, Progress, Risk, State, Target
 
@@ -277,5 +279,8 @@ def forward_actions(means: Means) -> tuple[Action[Pod], ...]:
         ports = [parsed(word) for word in values["ports"].replace(",", " ").split()]
         return forward_job(means.clusters[pod.source], means.target(pod), pod.namespace, pod.name, ports)
 
+    disabled = allowed(means, "create", PODS, "portforward")
     ports = Input("ports", "Ports", hint="8080:80, or :80 for any free one here; several with blanks between")
-    return (Action("pods.forward", "Forward ports", "f", Risk.SAFE, bind, inputs=(ports,), many=False),)
+    return (
+        Action("pods.forward", "Forward ports", "f", Risk.SAFE, bind, disabled=disabled, inputs=(ports,), many=False),
+    )

@@ -318,3 +318,22 @@ async def test_a_command_in_marked_pods_has_an_outcome_each(sim: Simulator, tmp_
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+
+
+async def test_what_rbac_forbids_is_greyed_with_the_reason(sim: Simulator) -> None:
+    sim.deny("create", "pods", sub="exec")
+    pane = build(Settings(pods=[PodsSource(name="demo", kubeconfig=str(sim.kubeconfig))]))
+    running = asyncio.create_task(pane.feed.run())
+    try:
+        assert await pane.feed.until(lambda: len(pane.feed.items) == 1, PATIENCE)
+        pods = list(pane.feed.items.values())
+        shell = next(each for each in pane.actions if each.id == "pods.shell")
+        forward = next(each for each in pane.actions if each.id == "pods.forward")
+        async with asyncio.timeout(PATIENCE):
+            while "not allowed: create pods/exec" not in (shell.disabled(pods) or ""):
+                await asyncio.sleep(0.02)
+        assert forward.disabled(pods) is None
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
