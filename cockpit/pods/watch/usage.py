@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 GROUP_VERSION = "metrics.k8s.io/v1beta1"
 POLL_SECONDS = 30.0
 """metrics-server measures each 15 s, kubelets each 10 s or so."""
+FIRST_SECONDS = 0.5
+"""After the rows are there: they are sorted and painted first."""
 ABSENT_SECONDS = 600.0
 """Until a cluster that does not serve it, or not to us, is asked again."""
 FRESH_SECONDS = 120.0
@@ -156,6 +158,7 @@ class MeasuredAdapter(Generic[M]):
 
     async def _usage(self) -> AsyncGenerator[Change[M], None]:
         await self._read.wait()
+        await asyncio.sleep(FIRST_SECONDS)
         while True:
             wait = POLL_SECONDS
             try:
