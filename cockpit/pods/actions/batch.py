@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from cockpit.pods.actions.effects import Effect, carry_out
 from cockpit.pods.api.access import Reviews
-from cockpit.pods.api.connection import Cluster, Forbidden
+from cockpit.pods.api.connection import Cluster
+from cockpit.pods.api.refusals import Forbidden
 from cockpit.pods.kinds.object import Object
 from cockpit.tasks.action import Job, Progress, Risk, Target
 

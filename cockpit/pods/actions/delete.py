@@ -11,7 +11,8 @@ from cockpit.model import errors
 from cockpit.pods.actions.effects import Effect, Seen
 from cockpit.pods.actions.subject import Subject
 from cockpit.pods.api.access import Question
-from cockpit.pods.api.connection import Conflict, Connection
+from cockpit.pods.api.connection import Connection
+from cockpit.pods.api.refusals import Conflict
 from cockpit.pods.api.wire import Anything
 
 DEFAULT_GRACE_SECONDS = 30

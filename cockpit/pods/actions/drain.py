@@ -17,8 +17,9 @@ from cockpit.pods.actions.cordon import NodeObject, cordon
 from cockpit.pods.actions.effects import Effect, Seen
 from cockpit.pods.actions.subject import Subject
 from cockpit.pods.api.access import Question
-from cockpit.pods.api.connection import Conflict, Connection
+from cockpit.pods.api.connection import Connection
 from cockpit.pods.api.paths import collection_path, pod_path
+from cockpit.pods.api.refusals import Conflict
 from cockpit.pods.api.wire import Metadata, Wire
 from cockpit.pods.kinds.reading import controller
 

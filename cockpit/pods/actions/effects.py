@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from cockpit.model import clock, errors
-from cockpit.pods.api.connection import Cluster, Conflict, Connection, Forbidden
+from cockpit.pods.api.connection import Cluster, Connection
+from cockpit.pods.api.refusals import Conflict, Forbidden
 from cockpit.tasks.action import CancelUnconfirmed, Progress, State
 
 if TYPE_CHECKING:

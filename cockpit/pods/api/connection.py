@@ -1,18 +1,14 @@
-"""HTTP to one API server: authentication, time-outs, and every failure as one of `model.errors`.
+"""HTTP to one API server: authentication, time-outs, and every failure as one of `model.errors` (see `refusals`).
 
-What the statuses become: 401 -> one refresh of the credential, then Denied("login needed"); 403 -> Denied; 404 ->
-NotFound; 410 -> Expired; 429 -> RateLimited; 5xx -> Unreachable, or UnknownOutcome where an effect had been sent; the
-rest -> Refused.
+A 401 is one refresh of the credential and one more try, then Denied("login needed").
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -22,8 +18,8 @@ from cockpit.model import clock, errors
 from cockpit.pods.api.kubeconfig import Access, open_access
 from cockpit.pods.api.pace import Pace
 from cockpit.pods.api.plugin import EXPIRY_SKEW_SECONDS, Credential, LoginNeeded, read_credential
-from cockpit.pods.api.resolve import Resolver
-from cockpit.pods.api.wire import Status
+from cockpit.pods.api.refusals import TlsRefused, refusal, translated
+from cockpit.pods.api.sockets import Resolver, keepalive_socket
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -40,33 +36,14 @@ TABLE = f"{JSON};as=Table;v=v1;g=meta.k8s.io,{JSON}"
 """The server's own rows, with the metadata of each object; the objects themselves where it makes no Tables."""
 BODY_BYTES = 512 * 1024 * 1024
 """A page of a list at most: 500 objects of etcd's 1 MiB."""
-RETRY_SECONDS, RETRY_MOST_SECONDS = 10.0, 120.0
-"""After a 429 that does not say when, and however long it says."""
-TOO_LARGE = "Too large resource version"
-"""What an API server says that lags behind the one that gave the version (apiserver pkg/storage/errors.go)."""
-SAID_BYTES, SAID_CHARS = 65536, 300
+SAID_BYTES = 65536
+"""Of an answer that says no."""
 MESSAGE_BYTES = 4 * 1024 * 1024
 """Of a websocket; servers send some 32 KB at a time."""
 CLOSE_SECONDS = 2.0
 """For the other side to agree that a websocket ends."""
 
 X = TypeVar("X")
-
-
-class Forbidden(errors.Denied):
-    """403: logged in, but not allowed this."""
-
-
-class TlsRefused(errors.Denied):
-    """One side did not take the other's certificate; nothing was sent."""
-
-
-class Expired(errors.Refused):
-    """410, or a version that this server has not reached: list again."""
-
-
-class Conflict(errors.Refused):
-    """409: a precondition does not hold, or somebody else was quicker."""
 
 
 def _import() -> ModuleType:
@@ -380,7 +357,7 @@ class Connection:
         http = self._http
         tls = access.tls if access.tls is not None else True
         connector = http.TCPConnector(
-            limit=0, ssl=tls, ttl_dns_cache=30, socket_factory=_keepalive_socket, resolver=Resolver()
+            limit=0, ssl=tls, ttl_dns_cache=30, socket_factory=keepalive_socket, resolver=Resolver()
         )
         session: aiohttp.ClientSession = http.ClientSession(
             connector=connector,
@@ -391,37 +368,12 @@ class Connection:
         )
         return session
 
+    def _translated(self, *, sent: bool) -> AbstractContextManager[None]:
+        return translated(self._http, where=self._cluster.name, server=self._access.server, sent=sent)
+
     def _refusal(self, response: aiohttp.ClientResponse, body: bytes, *, sent: bool) -> errors.SourceError:
         after = response.headers.get("Retry-After", "")
         return refusal(response.status, body, where=self._cluster.name, sent=sent, retry_after=after)
-
-    @contextmanager
-    def _translated(self, *, sent: bool) -> Iterator[None]:
-        """aiohttp's exceptions as ours. `sent`: an effect may have been sent, unless the connection never stood."""
-        http, where = self._http, self._cluster.name
-        try:
-            yield
-        except (http.ClientConnectorCertificateError, http.ClientConnectorSSLError) as error:
-            raise TlsRefused(
-                f"{where}: TLS refused: {_brief(error)}; check certificate-authority and client-certificate"
-            ) from error
-        except http.ClientHttpProxyError as error:
-            raise errors.Unreachable(f"{where}: the proxy refused: HTTP {error.status}; check proxy-url") from error
-        except (http.ConnectionTimeoutError, http.ClientConnectorError, http.ClientProxyConnectionError) as error:
-            raise errors.Unreachable(f"{where}: no connection to {self._access.server}: {_brief(error)}") from error
-        except http.InvalidURL as error:
-            raise errors.Refused(f"{where}: the server {self._access.server!r} is not a URL") from error
-        except (http.ClientError, TimeoutError, OSError) as error:
-            match error:
-                case TimeoutError():
-                    why = "no answer in time"
-                case http.ClientPayloadError():
-                    why = "the connection was cut in the middle of an answer"
-                case _:
-                    why = f"the connection was cut: {_brief(error)}"
-            if sent:
-                raise errors.UnknownOutcome(f"{where}: sent, but {why}") from error
-            raise errors.Unreachable(f"{where}: {why}") from error
 
 
 def _keeps_refusal(http: ModuleType, said: bytearray) -> aiohttp.TraceConfig:
@@ -436,49 +388,6 @@ def _keeps_refusal(http: ModuleType, said: bytearray) -> aiohttp.TraceConfig:
     return trace
 
 
-def _keepalive_socket(address: tuple[Any, ...]) -> socket.socket:
-    """A link that died without a word is noticed after a minute, even while a log is quiet (tcp(7), Linux)."""
-    made = socket.socket(*address[:3])
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (
-        ("TCP_KEEPIDLE", 30),
-        ("TCP_KEEPINTVL", 10),
-        ("TCP_KEEPCNT", 3),
-        ("TCP_USER_TIMEOUT", 60_000),
-    ):
-        if hasattr(socket, option):
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-    return made
-
-
-def refusal(status: int, body: bytes, *, where: str, sent: bool = False, retry_after: str = "") -> errors.SourceError:
-    """The error that an answer with this status means; `body` is a Status object or anything."""
-    said = _said(body)
-    text = f"{where}: {said or f'HTTP {status}'}"
-    match status:
-        case 401:
-            return errors.Denied(f"{text}; login needed: renew the credential of this context")
-        case 403:
-            return Forbidden(text)
-        case 404:
-            return errors.NotFound(text)
-        case 409:
-            return Conflict(text)
-        case 410:
-            return Expired(text)
-        case 504 if TOO_LARGE in said and not sent:
-            return Expired(text)
-        case 429 | 503 if status == 429 or (not sent and retry_after.isdigit()):
-            seconds = min(RETRY_MOST_SECONDS, float(retry_after)) if retry_after.isdigit() else RETRY_SECONDS
-            return errors.RateLimited(f"{text}; told to wait {seconds:.0f} s", retry_after_seconds=seconds)
-        case _ if status >= 500 and sent:
-            return errors.UnknownOutcome(f"{where}: sent, but the server answered {status}: {said}")
-        case _ if status >= 500:
-            return errors.Unreachable(f"{where}: HTTP {status}" + (f": {said}" if said else ""))
-        case _:
-            return errors.Refused(text if said else f"{where}: HTTP {status}; is the server's address right?")
-
-
 async def _at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """The whole body; of one over the limit, a little more than the limit."""
     chunks: list[bytes] = []
@@ -489,19 +398,3 @@ async def _at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
         if held > limit:
             break
     return b"".join(chunks)
-
-
-def _said(body: bytes) -> str:
-    """A Status object's message; the first words of anything else."""
-    try:
-        said = msgspec.json.decode(body, type=Status).message or ""
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        said = body.decode(errors="replace")
-    return " ".join(said.split())[:SAID_CHARS]
-
-
-def _brief(error: BaseException) -> str:
-    cause = getattr(error, "os_error", None)
-    if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
-        return os.strerror(cause.errno).lower()
-    return (getattr(cause, "strerror", None) or str(error) or type(error).__name__).split("\n")[0][:SAID_CHARS]

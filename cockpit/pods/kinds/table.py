@@ -18,9 +18,10 @@ from cockpit.listing.cells import Cell, Column
 from cockpit.model import errors
 from cockpit.model.tone import GLYPHS, Tone
 from cockpit.model.units import human_duration
-from cockpit.pods.api.connection import TABLE, Connection, Forbidden
+from cockpit.pods.api.connection import TABLE, Connection
 from cockpit.pods.api.discovery import Resource
 from cockpit.pods.api.paths import collection_path
+from cockpit.pods.api.refusals import Forbidden
 from cockpit.pods.api.wire import Metadata, Wire
 from cockpit.pods.kinds.kind import Kind
 from cockpit.pods.kinds.magnitude import Scalar, magnitude

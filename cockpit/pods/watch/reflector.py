@@ -27,8 +27,9 @@ import msgspec
 
 from cockpit.model import clock, errors
 from cockpit.model.changes import Change, Confirm, Reset
-from cockpit.pods.api.connection import JSON, TABLE, Connection, Expired, Forbidden, refusal
+from cockpit.pods.api.connection import JSON, TABLE, Connection
 from cockpit.pods.api.lines import EVENT_BYTES, LineSplitter
+from cockpit.pods.api.refusals import Expired, Forbidden, refusal
 from cockpit.pods.api.wire import Marked, ObjectList, Status, WatchEvent
 from cockpit.pods.kinds.kind import Kind, R
 from cockpit.pods.watch.rows import Batch, Rows
