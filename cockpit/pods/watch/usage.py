@@ -189,7 +189,7 @@ class MeasuredAdapter(Generic[M]):
             yield change
 
     async def _applied(self, body: bytes, keys: Mapping[str, str], seen: set[str]) -> AsyncGenerator[Change[M], None]:
-        """Rows may come and go meanwhile. Measurements are decoded and dropped one by one: 50,000 never live at once."""
+        """Rows may come and go meanwhile. Each measurement is dropped once it is decoded: 50,000 never live at once."""
         turn = clock.steady() + SLICE_SECONDS
         changed: dict[str, None] = {}
         try:
