@@ -27,6 +27,7 @@ class PodsSource(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
     name: str
     kubeconfig: str = "~/.kube/config"
+    """"in-cluster": the service account of the pod that cockpit runs in."""
     context: str = ""
     """Empty: the kubeconfig's current context."""
     namespaces: list[str] = []

@@ -125,7 +125,7 @@ class Connection:
 
     async def close(self) -> None:
         """Ends all its requests."""
-        for session in self._users:
+        for session in tuple(self._users):
             await session.close()
 
     @property
