@@ -131,6 +131,18 @@ def test_a_task_that_needs_its_time_gets_it(terminal: Callable[..., Terminal], t
     assert _states(tmp_path) == ["cancelled"]
 
 
+def test_a_terminal_that_was_lent_for_what_failed_comes_back(terminal: Callable[..., Terminal]) -> None:
+    """textual's `suspend` alone left it with a dead screen and no keys."""
+    app = terminal("lent")
+    app.shows("mine for a while")
+    app.seen = app.seen.partition(b"mine for a while")[2]
+    app.shows("\x1b[?1049h")
+    app.shows("it went wrong")
+    os.write(app.terminal, b"q")
+    app.ended()
+    assert app.code == 0
+
+
 def test_a_terminal_that_does_not_read_does_not_hold_the_exit(terminal: Callable[..., Terminal]) -> None:
     shown = terminal()
     shown.shows("unconfigured")
