@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 
 from cockpit.demo.kubernetes import kinds, podstate
 from cockpit.demo.kubernetes.kinds import Object, dig
@@ -50,6 +51,9 @@ def loudly(task: asyncio.Task[None]) -> None:
         task.get_loop().call_exception_handler(about)
 
 
+Life = Callable[[], Coroutine[None, None, None]]
+
+
 class _Gone(Exception):
     """The pod was deleted or replaced."""
 
@@ -76,13 +80,13 @@ class Kubelets:
         deleting = b'"deletionTimestamp":"' in record.body
         if deleting:
             if not (task := self._lives.get(record.uid)) or not task.get_name().startswith("end"):
-                self._replace(record.uid, self._end(record.key, record.uid), "end")
+                self._replace(record.uid, partial(self._end, record.key, record.uid), "end")
         elif record.uid not in self._lives and record.uid not in self.scripted and "spec.nodeName" not in record.fields:
-            self._replace(record.uid, self._live(record.key, record.uid), "live")
+            self._replace(record.uid, partial(self._live, record.key, record.uid), "live")
 
     def resume(self, record: Record) -> None:
         """Go on with a pod of the scenery whose behaviour has not come to rest."""
-        self._replace(record.uid, self._behave(record.key, record.uid), "live")
+        self._replace(record.uid, partial(self._behave, record.key, record.uid), "live")
 
     def forget(self, uid: str) -> None:
         self.scripted.pop(uid, None)
@@ -97,16 +101,16 @@ class Kubelets:
             task.cancel()
         await asyncio.gather(*lives, return_exceptions=True)
 
-    def _replace(self, uid: str, life: Coroutine[None, None, None], name: str) -> None:
+    def _replace(self, uid: str, life: Life, name: str) -> None:
         before = self._lives.get(uid)
         if before is not None:
             before.cancel()
         task = self._lives[uid] = asyncio.create_task(self._guard(life), name=f"{name} {uid}")
         task.add_done_callback(loudly)
 
-    async def _guard(self, life: Coroutine[None, None, None]) -> None:
+    async def _guard(self, life: Life) -> None:
         try:
-            await life
+            await life()
         except _Gone:
             return
 

@@ -49,6 +49,7 @@ class PodSpec(msgspec.Struct):
     restartPolicy: Literal["Always", "OnFailure", "Never"] = "Always"
     terminationGracePeriodSeconds: _Int32 = 30
     readinessGates: list[Object] = []
+    nodeSelector: _Texts = {}
 
 
 class Template(msgspec.Struct):
@@ -80,18 +81,54 @@ class WorkloadSpec(msgspec.Struct):
     strategy: Strategy = msgspec.field(default_factory=Strategy)
 
 
+class Requests(msgspec.Struct):
+    requests: _Texts = {}
+
+
+class ClaimSpec(msgspec.Struct):
+    accessModes: list[str] = []
+    storageClassName: str = ""
+    volumeName: str = ""
+    volumeMode: str = ""
+    volumeAttributesClassName: str = ""
+    resources: Requests = msgspec.field(default_factory=Requests)
+
+
+class Named(msgspec.Struct):
+    name: str
+
+
+class ClaimTemplate(msgspec.Struct):
+    metadata: Named
+    spec: ClaimSpec
+
+
+class SetRolling(msgspec.Struct):
+    partition: _Int32 = 0
+    maxSurge: _Int32 | str = 0
+    maxUnavailable: _Int32 | str = 1
+
+
+class UpdateStrategy(msgspec.Struct):
+    type: Literal["RollingUpdate", "OnDelete"] = "RollingUpdate"
+    rollingUpdate: SetRolling = msgspec.field(default_factory=SetRolling)
+
+
 class SetSpec(msgspec.Struct):
     """Of a StatefulSet or a DaemonSet."""
 
     selector: LabelSelector
     template: Template
     replicas: _Int32 = 1
-    updateStrategy: Object = {}
-    volumeClaimTemplates: list[Object] = []
+    serviceName: str = ""
+    podManagementPolicy: Literal["OrderedReady", "Parallel"] = "OrderedReady"
+    updateStrategy: UpdateStrategy = msgspec.field(default_factory=UpdateStrategy)
+    volumeClaimTemplates: list[ClaimTemplate] = []
 
 
 class JobSpec(msgspec.Struct):
     template: Template
+    selector: LabelSelector = msgspec.field(default_factory=LabelSelector)
     parallelism: _Int32 = 1
     completions: _Int32 = 1
     backoffLimit: _Int32 = 6
@@ -109,6 +146,8 @@ class CronJobSpec(msgspec.Struct):
     suspend: bool = False
     successfulJobsHistoryLimit: _Int32 = 3
     failedJobsHistoryLimit: _Int32 = 1
+    concurrencyPolicy: Literal["Allow", "Forbid", "Replace"] = "Allow"
+    timeZone: str = ""
 
 
 class Port(msgspec.Struct):
@@ -117,6 +156,8 @@ class Port(msgspec.Struct):
 
 
 class ServiceSpec(msgspec.Struct):
+    clusterIP: str = ""
+    externalName: str = ""
     ports: list[Port] = []
     selector: _Texts = {}
     externalIPs: list[str] = []
@@ -139,10 +180,36 @@ class BudgetSpec(msgspec.Struct):
     maxUnavailable: _Int32 | str = 0
 
 
-class ClaimSpec(msgspec.Struct):
-    accessModes: list[str] = []
-    storageClassName: str = ""
-    resources: Object = {}
+class IssuerRef(msgspec.Struct):
+    name: str
+
+
+class CertificateSpec(msgspec.Struct):
+    secretName: str
+    issuerRef: IssuerRef
+
+
+class CertificateShape(msgspec.Struct):
+    spec: CertificateSpec
+    metadata: Metadata
+
+
+class EventSource(msgspec.Struct):
+    component: str = ""
+    host: str = ""
+
+
+class EventShape(msgspec.Struct):
+    metadata: Metadata
+    involvedObject: _Texts = {}
+    source: EventSource = msgspec.field(default_factory=EventSource)
+    count: _Int32 = 1
+    type: str = ""
+    reason: str = ""
+    message: str = ""
+    firstTimestamp: str = ""
+    lastTimestamp: str = ""
+    eventTime: str = ""
 
 
 class PodShape(msgspec.Struct):
@@ -192,6 +259,7 @@ class ClaimShape(msgspec.Struct):
 
 class AnyShape(msgspec.Struct):
     metadata: Metadata
+    type: str = ""
     spec: Object = {}
     data: _Texts = {}
 
@@ -220,6 +288,8 @@ _SHAPES: dict[str, type[Any]] = {
     "ingresses": IngressShape,
     "poddisruptionbudgets": BudgetShape,
     "persistentvolumeclaims": ClaimShape,
+    "certificates": CertificateShape,
+    "events": EventShape,
 }
 
 
@@ -249,5 +319,14 @@ def check(kind: Kind, item: Object) -> None:
     except msgspec.ValidationError as error:
         name = kind.kind
         raise bad_request(f'{name} in version "{kind.group_version}" cannot be handled as a {name}: {error}') from None
-    if isinstance(shaped, WorkloadShape | SetShape) and shaped.spec.replicas > MOST_REPLICAS:
+    match shaped:
+        case WorkloadShape() | SetShape():
+            many = shaped.spec.replicas
+        case JobShape():
+            many = shaped.spec.parallelism
+        case CronJobShape():
+            many = shaped.spec.jobTemplate.spec.parallelism
+        case _:
+            many = 0
+    if many > MOST_REPLICAS:
         raise Refusal(403, "Forbidden", f"exceeded quota: a workload has at most {MOST_REPLICAS} replicas here")

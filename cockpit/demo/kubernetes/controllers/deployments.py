@@ -50,6 +50,8 @@ class Deployments:
         """One step of the rollout that the spec asks for, and the status as it now is; more comes with events."""
         item = record.load()
         sets = [found.load() for found in self._store.owned(record.uid, "replicasets")]
+        # Of two sets with the same template the older is the new one (FindNewReplicaSet), today and tomorrow.
+        sets.sort(key=lambda each: (each["metadata"]["creationTimestamp"], each["metadata"]["name"]))
         new = next((s for s in sets if _same_template(s, item)), None)
         paused = bool(item["spec"].get("paused"))
         if new is None and not paused:
