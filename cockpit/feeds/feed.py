@@ -155,7 +155,8 @@ class Feed(Generic[T]):
                 if change is None:
                     return
                 self._take(adapter.name, change)
-                self._confirm(adapter.name)
+                if not isinstance(change, Upsert) or change.fresh:
+                    self._confirm(adapter.name)
                 if self._steady() >= self._turn:
                     await asyncio.sleep(0)
                     self._turn = self._steady() + FAIR_SHARE_SECONDS

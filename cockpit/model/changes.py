@@ -27,6 +27,8 @@ class Upsert(Struct, Generic[T], frozen=True):
     """New or changed items."""
 
     items: tuple[T, ...]
+    fresh: bool = True
+    """False: it came another way (measurements of the items), and says nothing of how fresh the items are."""
 
 
 class Remove(Struct, frozen=True):

@@ -139,6 +139,26 @@ async def test_a_confirmation_keeps_a_source_live() -> None:
         assert source.tries == 1
 
 
+async def test_what_is_measured_of_the_items_says_nothing_of_how_fresh_they_are() -> None:
+    now = 100.0
+
+    async def watch() -> AsyncIterator[Change[Item]]:
+        nonlocal now
+        yield Reset((Item("a"),))
+        now = 160.0
+        yield Upsert((Item("a", 1),), fresh=False)
+        await asyncio.Event().wait()
+
+    feed = Feed([Source(watch)], steady=lambda: now)
+    running = asyncio.create_task(feed.run())
+    try:
+        assert await feed.until(lambda: bool(feed.items) and feed.items["a"].value == 1, WAIT)
+        assert feed.overall == health.Live(100.0)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_a_machine_that_slept_does_not_show_old_items_as_live(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop's timers stand still meanwhile: without a look at the clock an hour would pass for nothing."""
     monkeypatch.setattr("cockpit.feeds.feed.LOOK_SECONDS", 0.02)

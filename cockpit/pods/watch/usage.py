@@ -203,14 +203,14 @@ class MeasuredAdapter(Generic[M]):
                         changed[key] = None
                 if place % SLICE == 0 and clock.steady() > turn:
                     if changed:
-                        yield Upsert(self._present(changed))
+                        yield Upsert(self._present(changed), fresh=False)
                         changed = {}
                     await asyncio.sleep(0)
                     turn = clock.steady() + SLICE_SECONDS
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise errors.Malformed(f"{self.name}: not metrics of {self._resource}: {error}") from error
         if changed:
-            yield Upsert(self._present(changed))
+            yield Upsert(self._present(changed), fresh=False)
 
     async def _forgotten(self, seen: Set[str]) -> AsyncGenerator[Change[M], None]:
         """What was not measured this time has no numbers any more."""
@@ -218,7 +218,7 @@ class MeasuredAdapter(Generic[M]):
         for start in range(0, len(old), FORGET):
             piece = [key for key in old[start : start + FORGET] if self._put(key, UNREAD)]
             if piece:
-                yield Upsert(self._present(piece))
+                yield Upsert(self._present(piece), fresh=False)
             await asyncio.sleep(0)
 
     def _put(self, key: str, used: Used) -> bool:
