@@ -76,7 +76,7 @@ class Clusters:
         adapters = [self.memory(name, rows(name, kind)) for name in names]
         for adapter in adapters:
             if adapter.name == "dead":
-                adapter.fail(self.death)
+                adapter.broken = self.death
         self.made += adapters
         feed: Feed[Row] = Feed(adapters, hint="no contexts", backoff_seconds=(30.0, 60.0), steady=self.steady)
 
