@@ -182,3 +182,31 @@ async def test_what_kubectl_creates_changes_and_deletes(kubectl: Kubectl) -> Non
     assert "not found" in await kubectl.refused("get cm settings")
     for words in ("sts postgres -n platform", "job -n payments", "cj sync-rates -n payments", "svc cart", "pdb cart"):
         await kubectl(f"describe {words}")
+
+
+async def test_two_sets_of_one_template_settle(kubectl: Kubectl) -> None:
+    (old,) = (await kubectl.json("get rs -l app=cart"))["items"]
+    kept = ("labels", "ownerReferences", "namespace")
+    twin = old | {"metadata": {"name": "cart-twin", **{key: old["metadata"][key] for key in kept}}}
+    await kubectl("create -f -", stdin=json.dumps(twin).encode())
+    await kubectl("rollout status deploy/cart --timeout=20s")
+    cart = await kubectl.json("get deploy cart")
+    assert int(cart["metadata"]["annotations"]["deployment.kubernetes.io/revision"]) <= 2
+
+
+@pytest.mark.parametrize(
+    ("resource", "change"),
+    [
+        ("job/report-export-29114400 -n platform", {"spec": {"selector": {"matchLabels": []}}}),
+        ("sts/postgres -n platform", {"spec": {"volumeClaimTemplates": [{}]}}),
+        ("ds/kube-proxy -n kube-system", {"spec": {"updateStrategy": {"rollingUpdate": {"maxUnavailable": {}}}}}),
+        ("cj/sync-rates -n payments", {"spec": {"schedule": 5}}),
+        ("svc/cart", {"spec": {"ports": [{"port": "x"}]}}),
+        ("pdb/cart", {"spec": {"minAvailable": []}}),
+        ("cert/storefront-tls", {"spec": {"issuerRef": "x"}}),
+        ("cm/storefront-settings", {"data": {"a": 1}}),
+    ],
+)
+async def test_what_a_controller_could_not_read_is_refused(kubectl: Kubectl, resource: str, change: Any) -> None:
+    code, _, err = await kubectl.kube("patch", *resource.split(), "--type=merge", "-p", json.dumps(change))
+    assert code != 0 and b"cannot be handled as a" in err, err
