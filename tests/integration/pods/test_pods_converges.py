@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from cockpit.config.settings import PodsSource
@@ -159,7 +159,13 @@ async def listed(story: Story) -> dict[str, Pod]:
 
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "listed"])
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+# Not shrunk: each story that fails waits out its time, and the first one says enough.
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 @given(story=st.lists(steps, min_size=20, max_size=45))
 def test_the_table_converges_to_a_fresh_list(streamed: bool, story: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
