@@ -25,6 +25,8 @@ def lay(app: Cockpit, session: Session, pane: Pane[Any], title: str, narrowed: M
     """A table over all others; where it is the uppermost already, that one is narrowed."""
     from cockpit.tui.screens.pane import PaneScreen
 
+    wished = {facet: narrowed[facet.name] for facet in pane.facets if facet.name in narrowed}
+    narrowed = {facet.name: value for facet, value in wished.items() if not _unknown(facet, value)}
     top = app.screen
     if isinstance(top, PaneScreen) and (top.pane.name, top.heading) == (pane.name, title):
         top.current.narrow(narrowed)

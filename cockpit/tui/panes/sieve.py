@@ -73,8 +73,10 @@ class Sieve:
         return reduce(_both, tests) if tests else None
 
     def pieces(self) -> list[Piece]:
-        """What is narrowed, for the title."""
-        pieces = [
+        """What is narrowed, for the title; the only source too, which no column names."""
+        only = [facet.known() for facet in self._pane.facets if facet.is_source and facet.name not in self.narrowed]
+        pieces = [Piece(f"{known[0][0]} ", "muted") for known in only if len(known) == 1]
+        pieces += [
             Piece(f"{facet.short} {self.narrowed[facet.name]} ", "accent")
             for facet in self._pane.facets
             if facet.name in self.narrowed

@@ -320,8 +320,10 @@ async def test_contexts_and_namespaces_narrow_and_are_said(pods: Any) -> None:
 
 async def test_a_context_of_the_kubeconfig_opens_as_a_table_of_its_own(pods: Any) -> None:
     async with pods() as app:
+        await say(app, "ctx prod")
+        await say(app, "ns shop")
         await say(app, "ctx kind-laptop")
-        await app.shows("Pods · kind-laptop", "● live")
+        await app.shows("Pods · kind-laptop  2/4 kind-laptop ns shop", "● live")
         await app.press("escape")
         await say(app, "ctx nowhere")
         await app.shows("no context 'nowhere'", "kind-laptop")
