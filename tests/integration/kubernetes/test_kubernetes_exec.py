@@ -112,7 +112,7 @@ async def test_a_terminal_its_size_and_ctrl_c(kubectl: Any) -> None:
             # The first size is sent beside the first output.
             os.write(master, b'while [ "$(stty size)" != "31 97" ]; do :; done; echo size-"$(stty size)"\r')
             await until(b"size-31 97")
-            os.write(master, b"sh -c 'echo up-$((1+1)); sleep 600'\r")
+            os.write(master, b"sh -c 'echo up-$((1+1)); exec sleep 600'\r")
             await until(b"up-2")
             os.write(master, b"\x03")
             await until(b"web-0:$ ")
