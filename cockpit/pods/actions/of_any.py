@@ -28,7 +28,7 @@ def actions(means: Means, kind: AnyKind) -> tuple[Action[Any], ...]:
         Action(
             f"{kind.resource}.delete",
             "Delete",
-            "ctrl+d",
+            "delete",
             Risk.DESTRUCTIVE,
             lambda rows, inputs: delete_job(means, kind, rows, grace=inputs.get("grace", "")),
             disabled=disabled,
@@ -36,7 +36,7 @@ def actions(means: Means, kind: AnyKind) -> tuple[Action[Any], ...]:
         Action(
             f"{kind.resource}.force",
             "Delete by force",
-            "ctrl+k",
+            "",
             Risk.DESTRUCTIVE,
             lambda rows, inputs: force_job(means, kind, rows, inputs),
             disabled=disabled,

@@ -50,7 +50,10 @@ class Kind(Generic[R]):
 
     @property
     def title(self) -> str:
-        return f"{self.kind}s" if not self.kind.endswith("s") else self.kind
+        """ "Deployments", "Ingresses", "NetworkPolicies", "Endpoints"."""
+        if self.kind.endswith("y") and self.kind[-2:-1] not in "aeiou":
+            return f"{self.kind[:-1]}ies"
+        return self.kind + ("es" if self.kind.endswith("ss") else "" if self.kind.endswith("s") else "s")
 
     @property
     def group(self) -> str:

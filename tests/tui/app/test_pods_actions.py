@@ -70,7 +70,7 @@ async def test_scale_is_asked_confirmed_and_observed(table: Callable[..., Any], 
 
 async def test_production_wants_the_name_typed(table: Callable[..., Any], sim: Simulator) -> None:
     async with table("deployments", "cart", production=True) as app:
-        await app.press("ctrl+d")
+        await app.press("delete")
         await app.shows("in PRODUCTION", "Type the name to confirm: shop/cart")
         await app.type("shop/card")
         await app.press("enter")
@@ -85,10 +85,10 @@ async def test_production_wants_the_name_typed(table: Callable[..., Any], sim: S
 async def test_what_is_forbidden_is_said_and_not_tried(table: Callable[..., Any], sim: Simulator) -> None:
     sim.deny("delete", "deployments", namespace="shop")
     async with table("deployments", "cart") as app:
-        await app.press("ctrl+d")
+        await app.press("delete")
         await app.shows("Delete deployment shop/cart")
         await app.press("escape")
         await app.gone("Delete deployment shop/cart")
-        await app.press("ctrl+d")
+        await app.press("delete")
         await app.shows("not allowed: delete deployments in shop")
         assert not sim.api.requests["delete"]
