@@ -12,8 +12,7 @@ from cockpit.pods.api.connection import Cluster
 from cockpit.pods.api.merge import merged
 from cockpit.pods.kinds.container import POD_WITH_CONTAINERS, Container, PodContainers, measured
 from cockpit.pods.kinds.pod.row import Pod
-from cockpit.pods.watch.adapter import ObjectsAdapter
-from cockpit.pods.watch.selection import Selection
+from cockpit.pods.watch.inside import Inside
 from cockpit.pods.watch.usage import POLL_SECONDS, Used, container_usage
 
 
@@ -23,12 +22,7 @@ class ContainersAdapter:
     def __init__(self, cluster: Cluster, pod: Pod) -> None:
         self.cluster = cluster
         self._pod = pod
-        self._inner: ObjectsAdapter[PodContainers] = ObjectsAdapter(
-            cluster,
-            POD_WITH_CONTAINERS,
-            Selection(namespaces=(pod.namespace,), fields=f"metadata.name={pod.name}"),
-            accepts=lambda found: found.key == pod.key,
-        )
+        self._inside = Inside(cluster, POD_WITH_CONTAINERS, pod)
 
     @property
     def name(self) -> str:
@@ -36,37 +30,35 @@ class ContainersAdapter:
 
     @property
     def silence(self) -> float | None:
-        return self._inner.silence
+        return self._inside.silence
 
     async def watch(self) -> AsyncIterator[Change[Container]]:
         """A Reset whenever the pod changes. Raises errors.NotFound when it is gone."""
         rows: tuple[Container, ...] = ()
         used: dict[str, Used] = {}
         known = False
-        streams: list[AsyncGenerator[Change[PodContainers] | dict[str, Used], None]] = [self._changes(), self._usage()]
+        streams: list[AsyncGenerator[PodContainers | Confirm | dict[str, Used], None]] = [
+            self._states(),
+            self._usage(),
+        ]
         async with aclosing(merged(streams)) as changes:
             async for _, change in changes:
-                if isinstance(change, dict):
-                    used = change
-                    if known:
-                        yield Reset(measured(rows, used))
-                elif isinstance(change, Confirm):
+                if isinstance(change, Confirm):
                     yield change
+                    continue
+                if isinstance(change, PodContainers):
+                    rows, known = change.containers, True
                 else:
-                    found = next((each for each in getattr(change, "items", ()) if each.key == self._pod.key), None)
-                    if found is None:
-                        raise errors.NotFound(f"{self.name}: pod {self._pod.path} is gone")
-                    rows, known = found.containers, True
+                    used = change
+                if known:
                     yield Reset(measured(rows, used))
 
-    async def _changes(self) -> AsyncGenerator[Change[PodContainers] | dict[str, Used], None]:
-        stream = self._inner.watch()
-        assert isinstance(stream, AsyncGenerator)
-        async with aclosing(stream) as changes:
-            async for change in changes:
-                yield change
+    async def _states(self) -> AsyncGenerator[PodContainers | Confirm | dict[str, Used], None]:
+        async with aclosing(self._inside.states()) as states:
+            async for state in states:
+                yield state
 
-    async def _usage(self) -> AsyncGenerator[Change[PodContainers] | dict[str, Used], None]:
+    async def _usage(self) -> AsyncGenerator[PodContainers | Confirm | dict[str, Used], None]:
         while True:
             try:
                 async with self.cluster.connected() as connection:
