@@ -37,12 +37,8 @@ class Cordon(Effect):
     subject: Subject
     name: str
     cordoned: bool = True
-    source: str = field(init=False)
     _before: Metadata = field(default_factory=Metadata, init=False)
     anew_on_conflict: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        self.source = self.subject.source
 
     @property
     def question(self) -> Question:

@@ -63,12 +63,8 @@ class Trigger(Effect):
 
     subject: Subject
     name: str
-    source: str = field(init=False)
     _job: Subject | None = field(default=None, init=False)
     _body: dict[str, Any] = field(default_factory=dict, init=False)
-
-    def __post_init__(self) -> None:
-        self.source = self.subject.source
 
     @property
     def question(self) -> Question:
@@ -136,12 +132,8 @@ class Suspend(Effect):
     subject: Subject
     name: str
     suspended: bool = True
-    source: str = field(init=False)
     _before: Metadata = field(default_factory=Metadata, init=False)
     anew_on_conflict: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        self.source = self.subject.source
 
     @property
     def question(self) -> Question:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -32,10 +32,6 @@ class Delete(Effect):
     name: str
     grace_seconds: int | None = None
     """None: the object's own. 0: at once, without waiting for the node."""
-    source: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.source = self.subject.source
 
     @property
     def question(self) -> Question:

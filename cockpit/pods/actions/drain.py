@@ -146,15 +146,11 @@ class Drain(Effect):
     subject: Subject
     name: str
     consent: Consent = Consent()
-    source: str = field(init=False)
     _before: NodeObject | None = field(default=None, init=False)
     _pods: dict[str, _Leaving] = field(default_factory=dict, init=False)
     _staying: int = field(default=0, init=False)
     anew_on_conflict: ClassVar[bool] = True
     accepted: ClassVar[str] = "cordoned; evicting"
-
-    def __post_init__(self) -> None:
-        self.source = self.subject.source
 
     @property
     def question(self) -> Question:

@@ -15,6 +15,7 @@ from cockpit.pods.api.refusals import Conflict, Forbidden
 from cockpit.tasks.action import CancelUnconfirmed, Progress, State
 
 if TYPE_CHECKING:
+    from cockpit.pods.actions.subject import Subject
     from cockpit.pods.api.access import Question
 
 LOOK_SECONDS = (0.25, 2.0)
@@ -43,7 +44,7 @@ class Seen:
 class Effect(ABC):
     """One change of one object."""
 
-    source: str
+    subject: Subject
     name: str
     """The target's name."""
     note: str = ""
@@ -63,6 +64,10 @@ class Effect(ABC):
     @abstractmethod
     async def look(self, connection: Connection) -> Seen:
         """Look what has become of it. Raises errors.Refused when it will not happen any more."""
+
+    @property
+    def source(self) -> str:
+        return self.subject.source
 
     @property
     def question(self) -> Question | None:

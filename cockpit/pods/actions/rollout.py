@@ -35,14 +35,10 @@ class Rollout(Effect):
     name: str
     generation: int | None = None
     """Of the spec that the user saw; None: it does not matter what it was."""
-    source: str = field(init=False)
     _before: Metadata = field(default_factory=Metadata, init=False)
     _changed: int = field(default=0, init=False)
     """Its generation after the change."""
     anew_on_conflict: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        self.source = self.subject.source
 
     @property
     def question(self) -> Question | None:

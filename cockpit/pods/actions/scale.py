@@ -69,14 +69,10 @@ class Scale(Effect):
     name: str
     replicas: int
     seen: int | None = None
-    source: str = field(init=False)
     _before: Metadata = field(default_factory=Metadata, init=False)
     _selector: str = field(default="", init=False)
     _generation: int = field(default=0, init=False)
     anew_on_conflict: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        self.source = self.subject.source
 
     @property
     def question(self) -> Question:
