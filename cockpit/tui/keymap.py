@@ -24,6 +24,10 @@ _SHOWN = {
 }  # fmt: skip
 
 
+HINTED = 6
+"""Commands of a pane in the last line."""
+
+
 class Keymap:
     """Which keys do what in this run. Knows the commands of a pane once the session is there."""
 
@@ -75,6 +79,11 @@ class Keymap:
             for command in catalogue.COMMANDS
             if command.place != "pane" and not (command.changes and self.read_only)
         ]
+
+    def hinted(self, pane: str) -> list[tuple[str, str]]:
+        """(key, what it does) of the pane's own commands that have a key, as many as fit into the last line."""
+        own = [command for command in self.commands(pane) if command.place == "pane" and self.keys(command.id)]
+        return [(self.shown(command.id), command.title.lower()) for command in own[:HINTED]]
 
     def bindings(self, places: Iterable[str], pane: str = "") -> list[Binding]:
         """Bindings for the commands of these places; the textual action is the rest of the id."""

@@ -39,6 +39,11 @@ class Piece(Struct, frozen=True):
     """A tone, another of LOOKS, or a variable of the theme."""
 
 
+def key_hints(words: Iterable[tuple[str, str]]) -> list[Piece]:
+    """(key, what it does): the keys of a screen, for its last line."""
+    return [Piece(" "), *(piece for key, word in words for piece in (Piece(key, "key"), Piece(f" {word}  ", "muted")))]
+
+
 def tone(value: Tone) -> str:
     """The style of a tone."""
     return value.value

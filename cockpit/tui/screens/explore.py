@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 from cockpit.model.errors import SourceError
 from cockpit.model.printable import printable
 from cockpit.model.tone import GLYPHS, Tone
-from cockpit.tui.lines import Piece, ToneLine
+from cockpit.tui.lines import Piece, ToneLine, key_hints
 from cockpit.tui.panes.metrics import MOST_SERIES, view
 from cockpit.tui.prompt import Candidate, Choices, PromptInput
 from cockpit.tui.terminal.compositor import CellScreen
@@ -79,9 +79,7 @@ class ExploreScreen(CellScreen[None]):
         self.grid.empty = ""
         self._caret.display = self._said.display = False
         words = [("enter", "ask"), ("tab", "complete"), ("ctrl+n", "next source"), ("esc", "back")]
-        self._hints.say(
-            [Piece(" "), *(p for key, word in words for p in (Piece(key, "key"), Piece(f" {word}  ", "muted")))]
-        )
+        self._hints.say(key_hints(words))
         self._tell(Piece(""))
         self.query_one("#query").focus()
         self.set_interval(REFRESH_SECONDS, self._ask)

@@ -20,7 +20,7 @@ from cockpit.model import clock
 from cockpit.model.changes import Delta
 from cockpit.model.tone import GLYPHS, Tone
 from cockpit.model.units import human_bytes, human_duration
-from cockpit.tui.lines import Piece, ToneLine
+from cockpit.tui.lines import Piece, ToneLine, key_hints
 from cockpit.tui.paged import PagedFile
 from cockpit.tui.prompt import Prompt
 from cockpit.tui.terminal.bindings import bind_to
@@ -85,7 +85,7 @@ class HostOutputScreen(CellScreen[None]):
             around = f"{shown('output.previous_host')} {shown('output.next_host')}"
             words.append((around, "host before, after"))
         words.append((shown("output.other"), "other stream"))
-        self._hints.say([Piece(" "), *(p for k, w in words for p in (Piece(k, "key"), Piece(f" {w}  ", "muted")))])
+        self._hints.say(key_hints(words))
         self._ticking = self.set_interval(TICK_SECONDS, self.tell)
         begin(self, self._follow, group="follow", exclusive=True)
 

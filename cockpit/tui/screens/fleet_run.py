@@ -17,7 +17,7 @@ from cockpit.fleet.run.rows import HostRow
 from cockpit.fleet.run.watched import KeptRun, Watched
 from cockpit.model.changes import Delta
 from cockpit.session.fleet import FleetPane
-from cockpit.tui.lines import Piece, ToneLine
+from cockpit.tui.lines import Piece, ToneLine, key_hints
 from cockpit.tui.prompt import Prompt
 from cockpit.tui.runs import head
 from cockpit.tui.runs.beside import BesideView
@@ -137,7 +137,7 @@ class RunScreen(RunKeys):
         names += running if not self._over else [("run.rerun", "run again"), ("run.save", "save")]
         words = [(shown(name), word) for name, word in names if not self._why_gone(name)]
         words += [(shown(f"app.{name}"), name) for name in ("back", "filter", "help")]
-        self._hints.say([Piece(" "), *(p for k, w in words for p in (Piece(k, "key"), Piece(f" {w}  ", "muted")))])
+        self._hints.say(key_hints(words))
 
     def _why_gone(self, command_id: str) -> bool:
         """Read-only mode has removed it."""

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 
 from cockpit.model.errors import SourceError
 from cockpit.model.tone import GLYPHS, Tone
-from cockpit.tui.lines import Piece, ToneLine
+from cockpit.tui.lines import Piece, ToneLine, key_hints
 from cockpit.tui.prompt import Prompt
 from cockpit.tui.terminal.compositor import CellScreen
 from cockpit.tui.widgets.line_view import LineView, Syntax
@@ -75,7 +75,7 @@ class LinesScreen(CellScreen[None]):
     def hints(self) -> list[Piece]:
         """What the keys do, for the last line."""
         words = (("esc", "back"), ("/", "search"), ("n N", "next, previous"), ("w", "wrap"), ("G", "follow"))
-        return [Piece(" "), *(p for key, word in words for p in (Piece(key, "key"), Piece(f" {word}  ", "muted")))]
+        return key_hints(words)
 
     def tell(self) -> None:
         """Say title, status and how the stream is."""

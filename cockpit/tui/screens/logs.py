@@ -24,7 +24,7 @@ from cockpit.pods.logs.lines import Shown
 from cockpit.pods.logs.save import save
 from cockpit.pods.logs.source import Everything, LogQuery, Past, Since, Tail
 from cockpit.pods.logs.stream import EVERY, NOTICE, State
-from cockpit.tui.lines import Piece, ToneLine
+from cockpit.tui.lines import Piece, ToneLine, key_hints
 from cockpit.tui.log_pages import LogPages
 from cockpit.tui.prompt import Prompt
 from cockpit.tui.terminal.bindings import bind_to
@@ -184,7 +184,7 @@ class LogsScreen(CellScreen[None]):
         words += [(shown(f"logs.{name}"), word) for name, word in (("filter", "filter"), ("stamps", "times"))]
         words += [("w", "wrap"), (f"{shown('logs.since_0')}-{shown('logs.since_8')}", "since"), ("G", "follow")]
         words += [(shown(f"logs.{name}"), name) for name in ("help", "previous", "mark", "clear", "save")]
-        self._hints.say([Piece(" "), *(p for k, w in words for p in (Piece(k, "key"), Piece(f" {w}  ", "muted")))])
+        self._hints.say(key_hints(words))
 
     @on(SpanLines.StatusChanged)
     def _status_changed(self) -> None:

@@ -15,7 +15,7 @@ from cockpit.model import health
 from cockpit.model.scope import Scope
 from cockpit.model.tone import GLYPHS
 from cockpit.tui.header import Header
-from cockpit.tui.lines import Piece, ToneLine
+from cockpit.tui.lines import Piece, ToneLine, key_hints
 from cockpit.tui.panes.frame import STATE_TONES, PaneFrame
 from cockpit.tui.screens.pane_keys import PaneKeys
 from cockpit.tui.state import Layout
@@ -162,15 +162,9 @@ class MainScreen(PaneKeys):
 
     def _tell_hints(self) -> None:
         keymap = self.cockpit.keymap
-        own = [c for c in keymap.commands(self.current.NAME) if c.place == "pane" and keymap.keys(c.id)][:6]
-        pieces = [Piece(" ")]
-        for command in own:
-            pieces += [Piece(keymap.shown(command.id), "key"), Piece(f" {command.title.lower()}  ", "muted")]
-        right: list[Piece] = []
-        words = ("filter", "command", "palette", "help") if self.app.size.width >= WIDE_COLUMNS else ("command", "help")
-        for name in words:
-            right += [Piece(keymap.shown(f"app.{name}"), "key"), Piece(f" {name}  ", "muted")]
-        self._hints.say(pieces, right)
+        names = ("filter", "command", "palette", "help") if self.app.size.width >= WIDE_COLUMNS else ("command", "help")
+        around = [(keymap.shown(f"app.{name}"), name) for name in names]
+        self._hints.say(key_hints(keymap.hinted(self.current.NAME)), key_hints(around)[1:])
 
     @on(PaneFrame.StateChanged)
     def _state_changed(self, event: PaneFrame.StateChanged) -> None:

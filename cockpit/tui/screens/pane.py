@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from cockpit.session.pane import Pane
 from cockpit.tui.deeds import Deeds
 from cockpit.tui.keymap import Keymap
-from cockpit.tui.lines import Piece, ToneLine
+from cockpit.tui.lines import ToneLine, key_hints
 from cockpit.tui.panes.table_pane import TablePane
 from cockpit.tui.prompt import Prompt
 from cockpit.tui.screens.pane_keys import PaneKeys
@@ -82,10 +82,9 @@ class PaneScreen(PaneKeys):
 
     def _tell_hints(self) -> None:
         keymap = self.cockpit.keymap
-        own = [c for c in keymap.commands(self.pane.name) if c.place == "pane" and keymap.keys(c.id)][:6]
-        words = [(keymap.shown(command.id), command.title.lower()) for command in own]
+        words = keymap.hinted(self.pane.name)
         words += [(keymap.shown(f"app.{name}"), name) for name in ("back", "filter", "help")]
-        self._hints.say([Piece(" "), *(p for k, w in words for p in (Piece(k, "key"), Piece(f" {w}  ", "muted")))])
+        self._hints.say(key_hints(words))
 
     def action_retry(self) -> None:
         self.pane.feed.retry()

@@ -13,7 +13,7 @@ from textual.binding import BindingType
 from cockpit.listing.cells import Column
 from cockpit.listing.filter import BadFilter
 from cockpit.model.changes import Delta, T
-from cockpit.tui.lines import Piece, ToneLine
+from cockpit.tui.lines import Piece, ToneLine, key_hints
 from cockpit.tui.prompt import Prompt
 from cockpit.tui.terminal.bindings import bind_to
 from cockpit.tui.terminal.compositor import CellScreen
@@ -73,7 +73,7 @@ class TableScreen(CellScreen[None], Generic[T]):
         shown = self.cockpit.keymap.shown
         words = [(shown("app.back"), "back"), (shown("app.filter"), "filter"), (shown("app.reverse"), "reverse")]
         words = [*self.own_hints(), *words]
-        return [Piece(" "), *(p for key, word in words for p in (Piece(key, "key"), Piece(f" {word}  ", "muted")))]
+        return key_hints(words)
 
     def own_hints(self) -> list[tuple[str, str]]:
         """(key, word) of what only this screen can do."""
